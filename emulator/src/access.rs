@@ -1,0 +1,91 @@
+//! Who calls the Management API, and what they may do.
+
+use std::collections::HashSet;
+
+use crate::answer::Refusal;
+use crate::keys::{BadToken, Keys};
+use crate::request::{ObjectExt as _, Request};
+use crate::tenant::Tenant;
+
+/// The scopes of the Management API that the endpoints served here know, with descriptions.
+pub(crate) const SCOPES: &[(&str, &str)] = &[
+    ("read:resource_servers", "Read Resource Servers"),
+    ("create:resource_servers", "Create Resource Servers"),
+    ("update:resource_servers", "Update Resource Servers"),
+    ("delete:resource_servers", "Delete Resource Servers"),
+    ("read:clients", "Read Clients"),
+    ("create:clients", "Create Clients"),
+    ("update:clients", "Update Clients"),
+    ("delete:clients", "Delete Clients"),
+    ("read:client_summary", "Read Client Summary"),
+    ("read:client_keys", "Read Client Keys"),
+    ("update:client_keys", "Update Client Keys"),
+    ("read:client_credentials", "Read Client Credentials"),
+    ("create:client_credentials", "Create Client Credentials"),
+    ("update:client_credentials", "Update Client Credentials"),
+    ("update:client_token_vault_privileged_access", "Update Client Token Vault Privileged Access"),
+    ("read:client_grants", "Read Client Grants"),
+    ("create:client_grants", "Create Client Grants"),
+    ("update:client_grants", "Update Client Grants"),
+    ("delete:client_grants", "Delete Client Grants"),
+    ("read:connections", "Read Connections"),
+    ("create:connections", "Create Connections"),
+    ("update:connections", "Update Connections"),
+    ("delete:connections", "Delete Connections"),
+    ("read:connections_options", "Read Connection Options"),
+    ("update:connections_options", "Update Connection Options"),
+    ("read:users", "Read Users"),
+    ("create:users", "Create Users"),
+    ("update:users", "Update Users"),
+    ("delete:users", "Delete Users"),
+    ("read:user_idp_tokens", "Read User IdP Tokens"),
+    ("update:users_app_metadata", "Update Users App Metadata"),
+    ("read:tenant_settings", "Read Tenant Settings"),
+    ("update:tenant_settings", "Update Tenant Settings"),
+];
+
+/// The client whose token a request carries.
+pub(crate) struct Caller {
+    pub(crate) client_id: String,
+    scopes: HashSet<String>,
+}
+
+impl Caller {
+    /// Reads and verifies the bearer token of a request.
+    pub(crate) fn of(request: &Request, tenant: &Tenant, keys: &Keys) -> Result<Self, Refusal> {
+        let token = request
+            .header("authorization")
+            .and_then(|header| header.strip_prefix("Bearer ").or_else(|| header.strip_prefix("bearer ")))
+            .map(str::trim)
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| Refusal::unauthorized("Missing authentication"))?;
+        if token.split('.').count() != 3 {
+            return Err(Refusal::new(400, "Bearer", "Bad HTTP authentication header format"));
+        }
+        let claims = keys.verify(token, &tenant.issuer(), &tenant.management_audience()).map_err(|bad| {
+            Refusal::unauthorized(match bad {
+                BadToken::Expired => "Expired token received for JSON Web Token validation",
+                BadToken::Signature => "Invalid signature received for JSON Web Token validation",
+                BadToken::Other => "Invalid token",
+            })
+        })?;
+        let claims = claims.as_object().ok_or_else(|| Refusal::unauthorized("Invalid token"))?;
+        Ok(Self {
+            client_id: claims.text("azp").to_owned(),
+            scopes: claims.text("scope").split(' ').map(str::to_owned).collect(),
+        })
+    }
+
+    pub(crate) fn has(&self, scope: &str) -> bool {
+        self.scopes.contains(scope)
+    }
+
+    pub(crate) fn has_any(&self, scopes: &[&str]) -> bool {
+        scopes.iter().any(|scope| self.has(scope))
+    }
+
+    /// 403 unless the token has one of the scopes.
+    pub(crate) fn need_any(&self, scopes: &[&str]) -> Result<(), Refusal> {
+        if self.has_any(scopes) { Ok(()) } else { Err(Refusal::insufficient_scope(scopes)) }
+    }
+}

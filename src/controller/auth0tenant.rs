@@ -1,0 +1,257 @@
+//! Auth0Tenant: proves credentials, keeps the client for the tenant at hand, and holds the tenant while it has dependants.
+
+use super::{
+    context::Shared,
+    dereference::value,
+    error::{Stop, retry_after},
+    kind::{Kind, Watched},
+    pass::MANAGER,
+    status::{Verdicts, is_transition},
+    stores::FORCE,
+    tenants::{Connected, facts, pin},
+};
+use crate::{
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantStatus, Auth0User, GROUP},
+    plan::{Class, ObjectKind, Reason, Refusal},
+    tenant::{Scopes, Tenant},
+};
+use k8s_openapi::{api::core::v1::Secret, jiff::Timestamp};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{Patch, PatchParams},
+    runtime::controller::Action,
+};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// What passes over tenants share.
+pub(super) struct TenantContext {
+    pub(super) shared: Arc<Shared>,
+    /// By uid: how many passes in a row did not get their work done.
+    failures: Mutex<HashMap<String, u32>>,
+}
+
+impl TenantContext {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, failures: Mutex::default() }
+    }
+
+    fn count(&self, uid: &str, is_failure: bool) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_failure {
+            failures.remove(uid);
+            return 0;
+        }
+        let count = failures.entry(uid.to_owned()).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+/// Looks after one tenant. Fails only where Kubernetes does.
+pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantContext>) -> Result<Action, Stop> {
+    let shared = &context.shared;
+    shared.stores.ready().await;
+    let mut status = tenant.status.clone().unwrap_or_default();
+    let end = connect(shared, &tenant, &mut status).await;
+    let (mut outcome, asked_wait) = match end {
+        Ok(outcome) => (outcome, None),
+        Err(Stop::Refused(refusal)) => (refusal, None),
+        Err(Stop::Throttled(wait)) => {
+            (Refusal::new(Reason::RateLimited, Stop::Throttled(wait).to_string()), Some(wait))
+        }
+        Err(error @ (Stop::Kubernetes(_) | Stop::Stale)) => return Err(error),
+    };
+    let dependants = dependants(shared, &tenant);
+    let exists = |uid: &str| {
+        exists::<Auth0Api>(shared, uid) || exists::<Auth0Connection>(shared, uid) || exists::<Auth0User>(shared, uid)
+    };
+    let count = shared.tenants.settle(&shared.client, &tenant, dependants, exists).await?;
+    if tenant.meta().deletion_timestamp.is_some() {
+        if count == 0 {
+            shared.tenants.remove(&tenant.namespace().unwrap_or_default(), &tenant.name_any());
+            return Ok(Action::await_change());
+        }
+        outcome = Refusal::new(
+            Reason::Deleting,
+            format!(
+                "{count} resources still use this tenant; it goes when they are gone: delete them, or set their spec.deletionPolicy to Orphan and delete them"
+            ),
+        );
+    }
+    status.dependants = Some(i64::try_from(count).unwrap_or(i64::MAX));
+    write_end(shared, &tenant, status, &outcome).await?;
+    shared.metrics.pass_ended(&Auth0Tenant::kind(&()), outcome.reason);
+    let lacks_scopes = outcome.reason.class() == Class::Done && outcome.message != READY;
+    let failures =
+        context.count(&tenant.uid().unwrap_or_default(), outcome.reason.class() != Class::Done || lacks_scopes);
+    let waits_like = if lacks_scopes { Reason::ScopeMissing } else { outcome.reason };
+    let wait = asked_wait
+        .unwrap_or_else(|| retry_after(waits_like, failures, shared.options.resync, shared.options.watch_secrets));
+    Ok(if shared.options.no_requeues { Action::await_change() } else { Action::requeue(wait) })
+}
+
+/// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
+pub(super) fn on_kubernetes_error(tenant: Arc<Auth0Tenant>, error: &Stop, context: Arc<TenantContext>) -> Action {
+    let failures = context.count(&tenant.uid().unwrap_or_default(), true);
+    tracing::warn!(kind = "Auth0Tenant", name = tenant.name_any(), %error, "a pass was broken off");
+    Action::requeue(retry_after(Reason::Retrying, failures, Duration::from_secs(600), true))
+}
+
+const READY: &str = "the tenant issued a token with all scopes that are needed";
+
+/// Proves the credentials and puts the client for the tenant at hand.
+async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0TenantStatus) -> Result<Refusal, Stop> {
+    let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
+    let spec = &tenant.spec;
+    if let Some(objection) = shared.options.objection(&spec.domain, spec.endpoint.as_deref()) {
+        shared.tenants.remove(&namespace, &name);
+        return Err(Refusal::invalid(objection).into());
+    }
+    if spec.suspend == Some(true) {
+        return Err(Refusal::new(Reason::Suspended, "spec.suspend is true; nothing is done in this tenant").into());
+    }
+    let secret_name = &spec.credentials.secret_ref.name;
+    let secret = Api::<Secret>::namespaced(shared.client.clone(), &namespace).get_opt(secret_name).await?;
+    let client_id = value(secret.as_ref(), secret_name, "clientId")?;
+    if secret.as_ref().and_then(|secret| secret.data.as_ref()).is_some_and(|data| data.contains_key("privateKey")) {
+        return Err(Refusal::not_yet(&format!("the key privateKey of the Secret {secret_name}")).into());
+    }
+    let client_secret = value(secret.as_ref(), secret_name, "clientSecret")?;
+    if secret
+        .iter()
+        .flat_map(|secret| secret.owner_references())
+        .any(|owner| owner.api_version.starts_with(&format!("{GROUP}/")))
+    {
+        return Err(Refusal::invalid(format!(
+            "the Secret {secret_name} was written by the operator for an application; use the credentials of a client that is authorized for the Management API"
+        ))
+        .into());
+    }
+    let facts = facts(spec, client_id.expose_secret().to_owned());
+    let is_forced =
+        tenant.annotations().get(FORCE).is_some_and(|asked| Some(asked) != status.last_handled_reconcile_at.as_ref());
+    let at_hand = shared.tenants.get(&namespace, &name).filter(|connected| {
+        connected.client_secret.expose_secret() == client_secret.expose_secret() && *connected.tenant.facts() == facts
+    });
+    let is_new = at_hand.is_none();
+    let connected = at_hand.unwrap_or_else(|| {
+        let metrics = shared.metrics.clone();
+        let observe =
+            Arc::new(move |method: &'static str, endpoint: &str, status: u16| metrics.called(method, endpoint, status));
+        let tenant = Tenant::new(facts, client_secret.clone(), shared.http.clone(), observe);
+        Arc::new(Connected { tenant, client_secret })
+    });
+    if is_forced || !status.missing_scopes.is_empty() {
+        connected.tenant.discard_token().await;
+    }
+    let scopes = connected.tenant.scopes().await?;
+    // The old client serves until here, where the new credentials are proven.
+    if is_new {
+        shared.tenants.insert(&namespace, &name, connected);
+        shared.waker.dependants_of(&namespace, &name);
+    }
+    status.missing_scopes = missing(shared, tenant, &scopes);
+    if status.missing_scopes.is_empty() {
+        return Ok(Refusal::new(Reason::Available, READY));
+    }
+    Ok(Refusal::new(
+        Reason::Available,
+        format!(
+            "the tenant issued a token, but it lacks scopes that are needed: {}; add them to the client's grant for the Management API",
+            status.missing_scopes.join(", ")
+        ),
+    ))
+}
+
+/// Scopes that the kinds in use need and the token lacks.
+fn missing(shared: &Shared, tenant: &Auth0Tenant, scopes: &Scopes) -> Vec<String> {
+    let managed = |kind: ObjectKind| ["read", "create", "update"].map(|verb| kind.scope(verb));
+    let mut needed = BTreeSet::new();
+    if uses::<Auth0Api>(shared, tenant) {
+        for kind in [ObjectKind::ResourceServer, ObjectKind::Client, ObjectKind::ClientGrant] {
+            needed.extend(managed(kind));
+        }
+        needed.insert("update:client_keys".to_owned());
+    }
+    if uses::<Auth0Connection>(shared, tenant) {
+        needed.extend(managed(ObjectKind::Connection));
+        needed.extend(["read", "update"].map(|verb| format!("{verb}:connections_options")));
+    }
+    if uses::<Auth0User>(shared, tenant) {
+        needed.extend(managed(ObjectKind::User));
+    }
+    needed.into_iter().filter(|scope| !scopes.contains(scope)).collect()
+}
+
+fn is_for<K: Kind>(shared: &Shared, object: &K, tenant: &Auth0Tenant) -> bool {
+    let key = (tenant.namespace().unwrap_or_default(), tenant.name_any());
+    object.tenant_key(shared.options.default_tenant.as_ref()) == Some(key)
+}
+
+fn uses<K: Kind>(shared: &Shared, tenant: &Auth0Tenant) -> bool {
+    !K::store(&shared.stores).state_filter(|object| is_for(shared, object, tenant)).is_empty()
+}
+
+/// Uids of the resources that have, or are about to have, something in the tenant.
+fn dependants(shared: &Shared, tenant: &Auth0Tenant) -> HashSet<String> {
+    fn of<K: Kind>(shared: &Shared, tenant: &Auth0Tenant) -> Vec<String> {
+        let pinned = pin(&tenant.spec);
+        let objects = K::store(&shared.stores).state_filter(|object| {
+            object.is_dependant()
+                && is_for(shared, object, tenant)
+                && object.common().tenant.is_none_or(|other| other == pinned)
+        });
+        objects.iter().filter_map(|object| object.uid()).collect()
+    }
+    [of::<Auth0Api>(shared, tenant), of::<Auth0Connection>(shared, tenant), of::<Auth0User>(shared, tenant)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn exists<K: Watched>(shared: &Shared, uid: &str) -> bool {
+    !K::store(&shared.stores).state_filter(|object| object.meta().uid.as_deref() == Some(uid)).is_empty()
+}
+
+async fn write_end(
+    shared: &Shared,
+    tenant: &Auth0Tenant,
+    mut status: Auth0TenantStatus,
+    outcome: &Refusal,
+) -> Result<(), Stop> {
+    let before = tenant.status.clone().unwrap_or_default();
+    if let Some(asked) = tenant.annotations().get(FORCE) {
+        status.last_handled_reconcile_at = Some(asked.clone());
+    }
+    let generation = tenant.meta().generation.unwrap_or_default();
+    Verdicts { conditions: &mut status.conditions, observed_generation: &mut status.observed_generation }.end(
+        outcome,
+        generation,
+        Timestamp::now(),
+    );
+    if status == before {
+        return Ok(());
+    }
+    let api = Api::<Auth0Tenant>::namespaced(shared.client.clone(), &tenant.namespace().unwrap_or_default());
+    let body = json!({
+        "apiVersion": Auth0Tenant::api_version(&()),
+        "kind": Auth0Tenant::kind(&()),
+        "metadata": {"name": tenant.name_any()},
+        "status": status,
+    });
+    match api.patch_status(&tenant.name_any(), &PatchParams::apply(MANAGER).force(), &Patch::Apply(body)).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+        written => written?,
+    };
+    if is_transition(&before.conditions, &status.conditions, outcome.reason) {
+        let is_warning = !matches!(outcome.reason.class(), Class::Done | Class::Suspended);
+        shared.event(tenant, is_warning, &outcome.reason.to_string(), &outcome.message, None).await;
+    }
+    Ok(())
+}

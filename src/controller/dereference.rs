@@ -1,0 +1,105 @@
+//! Reads what a spec refers to: other resources from the stores, Secrets from the API server.
+
+use super::{
+    context::Shared,
+    error::Stop,
+    kind::{Kind, Watched},
+};
+use crate::{
+    crd::{Auth0Api, Auth0Connection},
+    plan::{ConnectionReference, ExistingOutput, Managed, Need, Owner, Reason, References, Refusal},
+};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
+use secrecy::SecretString;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The values of all needs, or the first that is missing.
+pub(super) async fn dereference(shared: &Shared, owner: &Owner, needs: Vec<Need>) -> Result<References, Stop> {
+    let mut references = References::default();
+    let mut secrets: BTreeMap<String, Option<Secret>> = BTreeMap::new();
+    for need in needs {
+        match need {
+            Need::Api(name) => {
+                let (_, id) = referred::<Auth0Api>(shared, owner, &name)?;
+                references.api_clients.insert(name, id);
+            }
+            Need::Connection(name) => {
+                let (connection, _) = referred::<Auth0Connection>(shared, owner, &name)?;
+                let reference = ConnectionReference {
+                    name: connection.spec.effective_name(&name),
+                    strategy: connection.spec.strategy.clone(),
+                };
+                references.connections.insert(name, reference);
+            }
+            Need::Secret { name, key } => {
+                if !secrets.contains_key(&name) {
+                    secrets.insert(name.clone(), read_secret(shared, owner, &name).await?);
+                }
+                let value = value(secrets.get(&name).and_then(Option::as_ref), &name, &key)?;
+                references.secrets.insert((name, key), value);
+            }
+            Need::Output(name) => {
+                if let Some(secret) = read_secret(shared, owner, &name).await? {
+                    let owned = secret.owner_references().iter().any(|reference| reference.uid == owner.uid);
+                    references.outputs.insert(
+                        name,
+                        ExistingOutput { owned, data: if owned { texts(&secret) } else { BTreeMap::new() } },
+                    );
+                }
+            }
+        }
+    }
+    Ok(references)
+}
+
+/// Another resource of the namespace and the id that it is referred to for.
+fn referred<K: Kind>(shared: &Shared, owner: &Owner, name: &str) -> Result<(Arc<K>, String), Refusal> {
+    let kind = K::kind(&());
+    let Some(object) = <K as Watched>::store(&shared.stores).get(&ObjectRef::new(name).within(&owner.namespace)) else {
+        return Err(Refusal::new(
+            Reason::ReferenceNotFound,
+            format!(
+                "the {kind} {name} does not exist in namespace {}; create it, or correct the name",
+                owner.namespace
+            ),
+        ));
+    };
+    let status = HasStatus::status(&*object);
+    let id = status.and_then(K::Wish::referred_id).map(str::to_owned);
+    let is_ending = object.meta().deletion_timestamp.is_some();
+    match id {
+        // What was made stays usable while its resource has other troubles; a change of its spec is its own affair.
+        Some(id) if !is_ending => Ok((object, id)),
+        _ => {
+            let state = if is_ending { "is being deleted" } else { "has nothing in the tenant yet" };
+            Err(Refusal::new(Reason::ReferenceNotReady, format!("the {kind} {name} {state}; see its condition Ready")))
+        }
+    }
+}
+
+async fn read_secret(shared: &Shared, owner: &Owner, name: &str) -> Result<Option<Secret>, kube::Error> {
+    Api::<Secret>::namespaced(shared.client.clone(), &owner.namespace).get_opt(name).await
+}
+
+/// A value of a Secret that is there.
+pub(super) fn value(secret: Option<&Secret>, name: &str, key: &str) -> Result<SecretString, Refusal> {
+    let Some(secret) = secret else {
+        return Err(Refusal::new(
+            Reason::SecretNotFound,
+            format!("the Secret {name} does not exist; create it with the key {key}"),
+        ));
+    };
+    let missing =
+        |what: &str| Refusal::new(Reason::SecretKeyMissing, format!("the key {key} of the Secret {name} {what}"));
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| missing("does not exist; add it"))?;
+    let text = std::str::from_utf8(&bytes.0).map_err(|_| missing("is not UTF-8 text; replace it"))?;
+    // `kubectl create secret --from-file` and `echo` leave a line end that nobody means.
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() { Err(missing("is empty; fill it in")) } else { Ok(SecretString::from(text)) }
+}
+
+fn texts(secret: &Secret) -> BTreeMap<String, SecretString> {
+    let data = secret.data.iter().flatten();
+    data.map(|(key, bytes)| (key.clone(), SecretString::from(String::from_utf8_lossy(&bytes.0).into_owned()))).collect()
+}

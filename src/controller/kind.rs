@@ -1,0 +1,102 @@
+//! The kinds that stand for tenant objects, as the generic controller sees them.
+
+use super::stores::{Stores, Wakes};
+use crate::{
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, CommonStatus, TenantRef},
+    plan::{Managed, Owner},
+};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Resource, ResourceExt,
+    core::object::{HasSpec, HasStatus},
+    runtime::reflector::{ObjectRef, Store},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt::Debug;
+
+/// A namespaced kind of ours that can be watched.
+pub(super) trait Watched:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Where the cluster's objects of this kind are kept.
+    fn store(stores: &Stores) -> &Store<Self>;
+
+    /// Asks for a pass over one object.
+    fn wake(wakes: &Wakes, object: ObjectRef<Self>);
+}
+
+/// A kind that stands for objects in a tenant.
+pub(super) trait Kind:
+    Watched + HasSpec<Spec = Self::Wish> + HasStatus<Status = <Self::Wish as Managed>::Status>
+{
+    /// The spec.
+    type Wish: Managed;
+
+    /// The part of the status that all kinds share; as if never looked at where there is none.
+    fn common(&self) -> CommonStatus {
+        self.status().map(|status| Self::Wish::common(status).clone()).unwrap_or_default()
+    }
+
+    /// Namespace and name of its Auth0Tenant.
+    fn tenant_key(&self, default: Option<&(String, String)>) -> Option<(String, String)> {
+        match self.spec().tenant_ref() {
+            Some(TenantRef { name, namespace }) => {
+                Some((namespace.clone().unwrap_or_else(|| self.namespace().unwrap_or_default()), name.clone()))
+            }
+            None => default.cloned(),
+        }
+    }
+
+    /// The resource as plans see it.
+    fn owner(&self, cluster: &str) -> Owner {
+        Owner {
+            cluster: cluster.to_owned(),
+            namespace: self.namespace().unwrap_or_default(),
+            name: self.name_any(),
+            uid: self.uid().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it has, or is about to have, an object in the tenant.
+    fn is_dependant(&self) -> bool {
+        let common = self.common();
+        common.id.is_some() || common.pending.is_some()
+    }
+}
+
+macro_rules! watched {
+    ($kind:ident, $field:ident) => {
+        impl Watched for $kind {
+            fn store(stores: &Stores) -> &Store<Self> {
+                &stores.$field
+            }
+
+            fn wake(wakes: &Wakes, object: ObjectRef<Self>) {
+                // A closed channel means that the controller has ended.
+                let _ = wakes.$field.unbounded_send(object);
+            }
+        }
+    };
+}
+
+macro_rules! kind {
+    ($kind:ident, $field:ident) => {
+        watched!($kind, $field);
+
+        impl Kind for $kind {
+            type Wish = <$kind as HasSpec>::Spec;
+        }
+    };
+}
+
+watched!(Auth0Tenant, tenants);
+kind!(Auth0Api, apis);
+kind!(Auth0Connection, connections);
+kind!(Auth0User, users);

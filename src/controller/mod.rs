@@ -1,0 +1,202 @@
+//! The operator's side of Kubernetes: watches, passes over objects, finalizers, status, events.
+//!
+//! ```text
+//! watch ─▶ store ─▶ wakes ─▶ pass: admit ▸ dereference ▸ observe ▸ plan ▸ announce ▸ execute ▸ output ▸ status
+//! ```
+//!
+//! One generic pass (`reconcile.rs`) serves every kind that stands for tenant objects; `auth0tenant.rs` looks after the tenants
+//! themselves. Nothing polls: what an object waits for wakes it (`wake.rs`), from the store that the pass then reads.
+
+mod access;
+mod admission;
+mod auth0tenant;
+mod context;
+mod dereference;
+mod error;
+mod identity;
+mod kind;
+mod options;
+mod output;
+mod pass;
+mod reconcile;
+mod removal;
+mod status;
+mod stores;
+mod tenants;
+mod wake;
+
+pub use identity::Error as IdentityError;
+pub use options::Options;
+
+use crate::{telemetry::Metrics, tenant::http_client};
+use auth0tenant::TenantContext;
+use context::{Context, Shared};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, channel::mpsc::UnboundedReceiver, future, future::BoxFuture};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::PartialObjectMeta,
+    runtime::{
+        Controller, WatchStreamExt,
+        controller::{self, Action},
+        events::{Recorder, Reporter},
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
+};
+use std::sync::Arc;
+use stores::watch;
+use tokio_util::sync::CancellationToken;
+use wake::Waker;
+
+/// Passes of one kind that may run at the same time. Each holds little; the tenant's rate limit is what is scarce.
+const CONCURRENCY: u16 = 16;
+
+/// Why the operator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The CRDs are not there.
+    #[error(
+        "the API server does not serve {}/{}; install the CustomResourceDefinitions: auth0-operator crd | kubectl apply -f -",
+        crate::crd::GROUP,
+        crate::crd::VERSION
+    )]
+    NoCrds,
+    /// The API server cannot be asked.
+    #[error("the Kubernetes API server does not answer; check KUBECONFIG or the ServiceAccount")]
+    Kubernetes(#[source] kube::Error),
+    /// There is no HTTP client.
+    #[error("the HTTP client cannot be set up")]
+    Http(#[source] reqwest::Error),
+}
+
+/// Runs the operator until `shutdown`, then lets running passes end. `namespace` is the operator's own.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(
+    client: Client,
+    namespace: &str,
+    options: Options,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    require_crds(&client).await?;
+    let identity = identity::load(&client, namespace, options.cluster_id.as_deref()).await?;
+    let (stores, writers) = stores::stores();
+    let (wakes, woken) = stores::wakes();
+    let (stores, wakes) = (Arc::new(stores), Arc::new(wakes));
+    let waker = Arc::new(Waker::new(stores.clone(), wakes, options.default_tenant.clone()));
+    let reporter = Reporter { controller: "auth0-operator".to_owned(), instance: std::env::var("POD_NAME").ok() };
+    let watch_secrets = options.watch_secrets;
+    let shared = Arc::new(Shared {
+        recorder: Recorder::new(client.clone(), reporter),
+        http: http_client().map_err(Error::Http)?,
+        client: client.clone(),
+        options,
+        identity,
+        stores: stores.clone(),
+        waker: waker.clone(),
+        tenants: tenants::Tenants::default(),
+        metrics,
+    });
+    tracing::info!(cluster = shared.identity.cluster, "watching");
+
+    let (on_tenant, on_api, on_connection, on_user) = (waker.clone(), waker.clone(), waker.clone(), waker.clone());
+    let tenants = watch(client.clone(), writers.tenants, move |event| on_tenant.tenant(event));
+    let apis = watch(client.clone(), writers.apis, move |event| on_api.api(event));
+    let connections = watch(client.clone(), writers.connections, move |event| on_connection.connection(event));
+    let users = watch(client.clone(), writers.users, move |event| on_user.user(event));
+    let on_namespace = waker.clone();
+    let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), watcher::Config::default())
+        .default_backoff()
+        .reflect(writers.namespaces)
+        .inspect_ok(move |event| on_namespace.namespace(event));
+    let secrets = async {
+        if watch_secrets {
+            let watched = watcher(Api::<PartialObjectMeta<Secret>>::all(client.clone()), watcher::Config::default())
+                .default_backoff()
+                .inspect_ok(|event| waker.secret(event));
+            drain(watched).await;
+        }
+    };
+    let side_watches = async { future::join(drain(namespaces), secrets).await };
+    let tenant_controller = Controller::for_stream(tenants, stores.tenants.clone())
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(woken.tenants)
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+        .run(auth0tenant::reconcile, auth0tenant::on_kubernetes_error, Arc::new(TenantContext::new(shared.clone())))
+        .for_each(ended);
+    let controllers = future::join4(
+        tenant_controller,
+        control(apis, stores.apis.clone(), woken.apis, &shared, &shutdown),
+        control(connections, stores.connections.clone(), woken.connections, &shared, &shutdown),
+        control(users, stores.users.clone(), woken.users, &shared, &shutdown),
+    );
+    tokio::select! {
+        _ = controllers => {}
+        _ = side_watches => {}
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// The controller of one kind: a new kind is one more line above.
+fn control<K: kind::Kind>(
+    watched: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+    store: Store<K>,
+    woken: UnboundedReceiver<ObjectRef<K>>,
+    shared: &Arc<Shared>,
+    shutdown: &CancellationToken,
+) -> BoxFuture<'static, ()> {
+    let context = Arc::new(Context::<K>::new(shared.clone()));
+    Controller::for_stream(watched, store)
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+        .run(reconcile::reconcile::<K>, reconcile::on_kubernetes_error::<K>, context)
+        .for_each(ended)
+        .boxed()
+}
+
+/// Errors of passes are dealt with where they happen; what is left is the queue's own.
+fn ended<K: Resource<DynamicType = ()>>(
+    result: Result<(ObjectRef<K>, Action), controller::Error<error::Stop, watcher::Error>>,
+) -> future::Ready<()> {
+    match result {
+        // A requeued object that was deleted meanwhile.
+        Err(controller::Error::ObjectNotFound(object)) => tracing::debug!(%object, "is gone"),
+        Err(controller::Error::QueueError(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a watch broke; it is taken up again")
+        }
+        Err(controller::Error::ReconcilerFailed(..) | controller::Error::RunnerError(_)) | Ok(_) => {}
+    }
+    future::ready(())
+}
+
+async fn drain<T>(watched: impl Stream<Item = Result<T, watcher::Error>>) {
+    watched
+        .for_each(|result| {
+            if let Err(error) = result {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a watch broke; it is taken up again");
+            }
+            future::ready(())
+        })
+        .await;
+}
+
+/// Without CRDs every watch fails for ever, and nobody sees why.
+async fn require_crds(client: &Client) -> Result<(), Error> {
+    let served = client.list_api_group_resources(&format!("{}/{}", crate::crd::GROUP, crate::crd::VERSION)).await;
+    let served = match served {
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Err(Error::NoCrds),
+        other => other.map_err(Error::Kubernetes)?,
+    };
+    let names: Vec<String> = crate::crd::all().iter().map(ResourceExt::name_any).collect();
+    let is_served =
+        |name: &String| served.resources.iter().any(|resource| name.starts_with(&format!("{}.", resource.name)));
+    if names.iter().all(is_served) { Ok(()) } else { Err(Error::NoCrds) }
+}

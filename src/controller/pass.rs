@@ -1,0 +1,186 @@
+//! A pass in progress: what it knows, and what it writes to the cluster.
+
+use super::{
+    context::{Context, Shared},
+    error::Stop,
+    kind::Kind,
+    status::{Verdicts, conditions_of, is_transition},
+    stores::FORCE,
+    tenants::FINALIZER,
+};
+use crate::plan::{Class, Depth, Managed, Owner, References, Refusal, Remote, Situation, TenantFacts};
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+    core::object::HasSpec,
+};
+use secrecy::SecretString;
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// Our name in managedFields.
+pub(super) const MANAGER: &str = "auth0-operator";
+
+/// A pass in progress.
+pub(super) struct Pass<K: Kind> {
+    pub(super) context: Arc<Context<K>>,
+    pub(super) object: Arc<K>,
+    pub(super) owner: Owner,
+    pub(super) api: Api<K>,
+    /// The status as it was when the pass began.
+    before: <K::Wish as Managed>::Status,
+    /// The status as it becomes.
+    pub(super) status: <K::Wish as Managed>::Status,
+    /// The status as it stands in the cluster.
+    written: <K::Wish as Managed>::Status,
+    resource_version: String,
+    has_finalizer: bool,
+    /// Older knowledge of the tenant does not count in this pass.
+    pub(super) max_age: Duration,
+}
+
+/// What a plan is made from and changes during a pass.
+pub(super) struct Knowledge {
+    pub(super) references: References,
+    pub(super) remote: Remote,
+    pub(super) depth: Depth,
+    pub(super) announced: bool,
+    pub(super) client_secret: Option<SecretString>,
+    pub(super) fresh_secret: SecretString,
+}
+
+impl<K: Kind> Pass<K> {
+    pub(super) fn new(object: Arc<K>, context: Arc<Context<K>>) -> Self {
+        let owner = object.owner(&context.shared.identity.cluster);
+        let (status, resource_version) = context.newest(&object);
+        let api = Api::namespaced(context.shared.client.clone(), &owner.namespace);
+        let mut pass = Self {
+            max_age: context.shared.options.resync.mul_f64(0.75),
+            has_finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+            before: status.clone(),
+            written: status.clone(),
+            context,
+            object,
+            owner,
+            api,
+            status,
+            resource_version,
+        };
+        if pass.is_forced() {
+            pass.max_age = Duration::ZERO;
+        }
+        pass
+    }
+
+    pub(super) fn spec(&self) -> &K::Wish {
+        HasSpec::spec(&*self.object)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.context.shared
+    }
+
+    pub(super) fn generation(&self) -> i64 {
+        self.object.meta().generation.unwrap_or_default()
+    }
+
+    /// Whether somebody asked by annotation for a pass that has not been answered.
+    fn is_forced(&self) -> bool {
+        let asked = self.object.annotations().get(FORCE);
+        asked.is_some() && asked != K::Wish::common(&self.status).last_handled_reconcile_at.as_ref()
+    }
+
+    pub(super) fn situation<'a>(
+        &'a self,
+        tenant: &'a TenantFacts,
+        knowledge: &'a Knowledge,
+        status: &'a <K::Wish as Managed>::Status,
+    ) -> Situation<'a, <K::Wish as Managed>::Status> {
+        Situation {
+            owner: &self.owner,
+            tenant,
+            references: &knowledge.references,
+            status,
+            remote: &knowledge.remote,
+            depth: knowledge.depth,
+            announced: knowledge.announced,
+            spec_changed: self.spec_changed(),
+            key: &self.shared().identity.key,
+            fresh_secret: &knowledge.fresh_secret,
+            client_secret: knowledge.client_secret.as_ref(),
+        }
+    }
+
+    /// Whether the spec is another than the one that the last verdict was about.
+    pub(super) fn spec_changed(&self) -> bool {
+        K::Wish::common(&self.before).observed_generation != Some(self.generation())
+    }
+
+    pub(super) fn has_finalizer(&self) -> bool {
+        self.has_finalizer
+    }
+
+    /// Puts our finalizer on, on condition that the resource is as we read it.
+    pub(super) async fn add_finalizer(&mut self) -> Result<(), Stop> {
+        if self.has_finalizer {
+            return Ok(());
+        }
+        // The list of finalizers is the store's: when we know of a newer version, it may be out of date.
+        if self.object.resource_version().as_ref() != Some(&self.resource_version) {
+            return Err(Stop::Stale);
+        }
+        let finalizers: Vec<_> = self.object.finalizers().iter().map(String::as_str).chain([FINALIZER]).collect();
+        let patch = json!({"metadata": {"resourceVersion": self.resource_version, "finalizers": finalizers}});
+        let written = self.api.patch_metadata(&self.owner.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        self.resource_version = written.resource_version().unwrap_or_default();
+        self.has_finalizer = true;
+        Ok(())
+    }
+
+    /// Writes the status, when it changed; with `is_exclusive` only if nobody wrote the resource since we read it.
+    pub(super) async fn write_status(&mut self, is_exclusive: bool) -> Result<(), Stop> {
+        if self.status == self.written {
+            return Ok(());
+        }
+        let mut body = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            "metadata": {"name": self.owner.name},
+            "status": self.status,
+        });
+        if is_exclusive {
+            body["metadata"]["resourceVersion"] = self.resource_version.clone().into();
+        }
+        let params = PatchParams::apply(MANAGER).force();
+        let written = self.api.patch_status(&self.owner.name, &params, &Patch::Apply(body)).await?;
+        self.resource_version = written.resource_version().unwrap_or_default();
+        self.written = self.status.clone();
+        self.context.wrote(&self.owner.uid, self.resource_version.clone(), self.status.clone());
+        Ok(())
+    }
+
+    /// Writes how the pass ended: into the status, and an event when the reason is another than before.
+    pub(super) async fn write_end(&mut self, outcome: &Refusal) -> Result<(), Stop> {
+        let asked = self.object.annotations().get(FORCE).cloned();
+        let generation = self.generation();
+        let common = K::Wish::common_mut(&mut self.status);
+        if asked.is_some() {
+            common.last_handled_reconcile_at = asked;
+        }
+        let origin = common.origin;
+        common.deletion_policy = Some(self.object.spec().deletion_policy(origin));
+        Verdicts::of(common).end(outcome, generation, Timestamp::now());
+        match self.write_status(false).await {
+            Err(Stop::Kubernetes(kube::Error::Api(status))) if status.is_not_found() => return Ok(()),
+            written => written?,
+        }
+        if is_transition(conditions_of::<K>(&self.before), conditions_of::<K>(&self.status), outcome.reason) {
+            let is_warning = !matches!(outcome.reason.class(), Class::Done | Class::Suspended);
+            let tenant = self.tenant().ok();
+            let reason = outcome.reason.to_string();
+            self.shared().event(&*self.object, is_warning, &reason, &outcome.message, tenant.as_deref()).await;
+        }
+        Ok(())
+    }
+}

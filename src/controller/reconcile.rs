@@ -1,0 +1,261 @@
+//! One pass over one object, the same for every kind.
+//!
+//! admit ──▶ dereference ──▶ observe ──▶ plan (pure) ──▶ announce ──▶ execute ──▶ output ──▶ status, when it changed
+//!
+//! Where a pass stops, the reason goes into the status; what was done until then is in the status too. The deletion is in
+//! `removal.rs`.
+
+use super::{
+    admission::Admitted,
+    context::Context,
+    dereference::dereference,
+    error::{Stop, retry_after},
+    identity::random_hex,
+    kind::Kind,
+    output,
+    pass::{Knowledge, Pass},
+    status::Verdicts,
+    tenants::pin,
+};
+use crate::{
+    crd::{DriftPolicy, Pending},
+    plan::{Call, Class, Depth, Managed, ObjectKind, Plan, Reason, Refusal, Remote, TenantFacts, digest},
+    tenant::{self, Created, Tenant},
+};
+use k8s_openapi::jiff::Timestamp;
+use kube::{Resource, ResourceExt, runtime::controller::Action};
+use secrecy::SecretString;
+use std::{sync::Arc, time::Duration};
+
+/// Looks after one object. Fails only where Kubernetes does.
+pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>) -> Result<Action, Stop> {
+    context.shared.stores.ready().await;
+    let mut pass = Pass::new(object, context);
+    let is_ending = pass.object.meta().deletion_timestamp.is_some();
+    let end = if is_ending { pass.remove().await } else { pass.converge().await.map(Some) };
+    let (outcome, asked_wait) = match end {
+        Ok(None) => {
+            pass.context.forget(&pass.owner.uid);
+            return Ok(Action::await_change());
+        }
+        Ok(Some(outcome)) => (outcome, None),
+        Err(Stop::Refused(refusal)) => (refusal, None),
+        Err(Stop::Throttled(wait)) => {
+            (Refusal::new(Reason::RateLimited, Stop::Throttled(wait).to_string()), Some(wait))
+        }
+        Err(error @ (Stop::Kubernetes(_) | Stop::Stale)) => return Err(error),
+    };
+    pass.write_end(&outcome).await?;
+    pass.shared().metrics.pass_ended(&K::kind(&()), outcome.reason);
+    let failures = if outcome.reason.class() == Class::Done {
+        pass.context.succeeded(&pass.owner.uid);
+        0
+    } else {
+        pass.context.failed(&pass.owner.uid)
+    };
+    let options = &pass.shared().options;
+    let wait =
+        asked_wait.unwrap_or_else(|| retry_after(outcome.reason, failures, options.resync, options.watch_secrets));
+    Ok(if options.no_requeues { Action::await_change() } else { Action::requeue(wait) })
+}
+
+/// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
+pub(super) fn on_kubernetes_error<K: Kind>(object: Arc<K>, error: &Stop, context: Arc<Context<K>>) -> Action {
+    let is_stale = matches!(error, Stop::Stale)
+        || matches!(error, Stop::Kubernetes(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found());
+    if is_stale {
+        return Action::requeue(Duration::from_millis(100));
+    }
+    let failures = context.failed(&object.uid().unwrap_or_default());
+    tracing::warn!(kind = %K::kind(&()), name = object.name_any(), %error, "a pass was broken off");
+    Action::requeue(retry_after(Reason::Retrying, failures, context.shared.options.resync, true))
+}
+
+impl<K: Kind> Pass<K> {
+    async fn converge(&mut self) -> Result<Refusal, Stop> {
+        let admitted = self.admit()?;
+        let references = dereference(self.shared(), &self.owner, self.spec().needs(&self.owner)).await?;
+        let announced = K::Wish::common(&self.status).pending.is_some();
+        let mut knowledge = Knowledge {
+            references,
+            remote: Remote::default(),
+            depth: if announced { Depth::NaturalKeys } else { Depth::KnownIds },
+            announced,
+            client_secret: None,
+            fresh_secret: SecretString::from(
+                random_hex(32).map_err(|error| Refusal::new(Reason::Retrying, error.to_string()))?,
+            ),
+        };
+        let ended = self.apply(&admitted, &mut knowledge).await;
+        // Also when a later call failed: a secret that is not written down now is lost.
+        if ended.is_ok() || knowledge.client_secret.is_some() {
+            self.write_output(admitted.connected.tenant.facts(), &knowledge).await?;
+        }
+        ended?;
+        let managed = self.spec().managed(&self.owner);
+        K::Wish::common_mut(&mut self.status).managed = managed;
+        Ok(Refusal::new(Reason::Available, "the tenant is as the spec says"))
+    }
+
+    /// Observes, plans and executes until the tenant is as the spec says.
+    async fn apply(&mut self, admitted: &Admitted, knowledge: &mut Knowledge) -> Result<(), Stop> {
+        let tenant = &admitted.connected.tenant;
+        let (mut looked_again, mut is_fresh) = (false, self.max_age.is_zero());
+        loop {
+            self.observe(tenant, knowledge).await?;
+            let plan = self.spec().plan(&self.situation(tenant.facts(), knowledge, &self.status))?;
+            if self.only_warns(&plan) {
+                return Ok(());
+            }
+            // What replaces a whole is made from a whole that is fresh, so that nothing of others is lost.
+            if !is_fresh && plan.calls.iter().any(replaces_options) {
+                (is_fresh, self.max_age, knowledge.remote) = (true, Duration::ZERO, Remote::default());
+                continue;
+            }
+            self.prepare(admitted, knowledge, &plan).await?;
+            let Err(error) = self.execute(tenant, knowledge, &plan).await else {
+                K::Wish::common_mut(&mut self.status).pending = None;
+                return Ok(());
+            };
+            if !error.may_have_had_effect() {
+                K::Wish::common_mut(&mut self.status).pending = None;
+            }
+            match error {
+                tenant::Error::AlreadyExists(_) if knowledge.depth == Depth::KnownIds => {
+                    (knowledge.depth, knowledge.announced) = (Depth::NaturalKeys, false);
+                }
+                tenant::Error::Gone(_) if !looked_again => looked_again = true,
+                error => return Err(error.into()),
+            }
+            knowledge.remote = Remote::default();
+        }
+    }
+
+    /// Asks the tenant, or what is known of it, until the plan can be made.
+    async fn observe(&self, tenant: &Tenant, knowledge: &mut Knowledge) -> Result<(), Stop> {
+        loop {
+            let reads = self.spec().reads(&self.situation(tenant.facts(), knowledge, &self.status));
+            if reads.is_empty() {
+                return Ok(());
+            }
+            for read in reads {
+                let answer = tenant.read(&read, self.max_age).await?;
+                knowledge.client_secret = answer.client_secret.or(knowledge.client_secret.take());
+                knowledge.remote.insert(read, answer.objects);
+            }
+        }
+    }
+
+    /// With `driftPolicy: Warn`, what others changed is reported and left alone.
+    fn only_warns(&mut self, plan: &Plan) -> bool {
+        let warns = self.spec().policies().drift_policy == Some(DriftPolicy::Warn) && !self.spec_changed();
+        let is_drift = warns && !plan.calls.is_empty();
+        let paths: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
+        let now = Timestamp::now();
+        let generation = self.generation();
+        let mut verdicts = Verdicts::of(K::Wish::common_mut(&mut self.status));
+        verdicts.drifted(
+            is_drift
+                .then(|| format!("somebody changed the tenant; spec.driftPolicy Correct would {}", paths.join("; "))),
+            generation,
+            now,
+        );
+        is_drift
+    }
+
+    /// Makes sure, before anything is written, that nothing can be lost: the tenant is held, the finalizer is on, and a create
+    /// is announced, on condition that nobody has written the resource since we read it.
+    async fn prepare(&mut self, admitted: &Admitted, knowledge: &Knowledge, plan: &Plan) -> Result<(), Stop> {
+        let first_create = plan.calls.iter().find(|call| call.is_create());
+        if first_create.is_some() || !plan.found.is_empty() {
+            if admitted.resource.meta().deletion_timestamp.is_some() {
+                let message =
+                    format!("the Auth0Tenant {} is being deleted and takes nothing new", admitted.resource.name_any());
+                return Err(Refusal::new(Reason::TenantNotReady, message).into());
+            }
+            self.shared().tenants.hold(&self.shared().client, &admitted.resource, &self.owner.uid).await?;
+            self.add_finalizer().await?;
+        }
+        let facts = admitted.connected.tenant.facts();
+        let before = self.status.clone();
+        let mut status = std::mem::take(&mut self.status);
+        let situation = self.situation(facts, knowledge, &before);
+        for found in &plan.found {
+            self.spec().record_found(&mut status, found, &situation);
+        }
+        let unannounced = status.clone();
+        self.spec().announce(&mut status, plan, &situation);
+        let mut is_announcement = status != unannounced;
+        let common = K::Wish::common_mut(&mut status);
+        common.tenant = Some(pin(&admitted.resource.spec));
+        if let Some(call) = first_create {
+            common.pending = Some(self.pending(call));
+            common.managed = self.spec().managed(&self.owner);
+            let creating = Refusal::new(Reason::Creating, format!("about to {call} in the tenant"));
+            Verdicts::of(common).end(&creating, self.generation(), Timestamp::now());
+            is_announcement = true;
+        }
+        self.status = status;
+        if is_announcement { self.write_status(true).await } else { Ok(()) }
+    }
+
+    fn pending(&self, create: &Call) -> Pending {
+        let key = self.spec().natural_key(&self.owner);
+        let fields = match create {
+            Call::Create { body, .. } | Call::Update { body, .. } => &body.fields,
+            Call::CreateGrant { fields, .. } => fields,
+            Call::Delete { .. } | Call::EnableClients { .. } => return Pending::default(),
+        };
+        let key = match create.kind() {
+            ObjectKind::ResourceServer | ObjectKind::Connection | ObjectKind::User => key,
+            other @ (ObjectKind::Client | ObjectKind::ClientGrant) => format!("{} of {key}", other.noun()),
+        };
+        Pending { key: key.chars().take(1024).collect(), digest: digest(fields) }
+    }
+
+    async fn execute(&mut self, tenant: &Tenant, knowledge: &mut Knowledge, plan: &Plan) -> Result<(), tenant::Error> {
+        let mut created = Created::default();
+        let is_drift = !self.spec_changed();
+        for call in &plan.calls {
+            let answer = tenant.execute(call, &mut created).await?;
+            let before = self.status.clone();
+            let mut status = std::mem::take(&mut self.status);
+            self.spec().record(
+                &mut status,
+                call,
+                &answer.object(),
+                &self.situation(tenant.facts(), knowledge, &before),
+            );
+            self.status = status;
+            let sent = match call {
+                Call::Update { body, .. } => body.secrets.get("client_secret").cloned(),
+                _ => None,
+            };
+            knowledge.client_secret = sent.or(answer.client_secret).or(knowledge.client_secret.take());
+            tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, %call, "done in the tenant");
+            if is_drift && !call.carries_secret() {
+                self.shared().metrics.drift_corrected(&K::kind(&()));
+                let message =
+                    format!("the tenant was otherwise than the unchanged spec says, so the operator had to {call}");
+                self.shared().event(&*self.object, false, "DriftCorrected", &message, None).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the Secret for applications as it should be.
+    async fn write_output(&mut self, facts: &TenantFacts, knowledge: &Knowledge) -> Result<(), Stop> {
+        let Some(output) = self.spec().output(&self.situation(facts, knowledge, &self.status)) else { return Ok(()) };
+        let Some(reference) = self.object.controller_owner_ref(&()) else { return Ok(()) };
+        let existing = knowledge.references.outputs.get(&output.name);
+        output::write(&self.shared().client, &self.owner, reference, &output, existing).await?;
+        let mut status = std::mem::take(&mut self.status);
+        self.spec().record_output(&mut status, &output);
+        self.status = status;
+        Ok(())
+    }
+}
+
+fn replaces_options(call: &Call) -> bool {
+    matches!(call, Call::Update { body, .. } if body.fields.contains_key("options"))
+}

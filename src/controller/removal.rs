@@ -1,0 +1,130 @@
+//! The end of an object: what the policies say is taken out of the tenant, then the finalizer goes.
+//!
+//! Needs only status and credentials, never references or a valid spec. 404 is success; 401, 403, 5xx and time-outs never mean
+//! that something is gone.
+
+use super::{
+    error::Stop,
+    kind::Kind,
+    output,
+    pass::{Knowledge, Pass},
+    tenants::{Connected, remove_finalizer},
+};
+use crate::{
+    crd::DeletionPolicy,
+    plan::{Depth, Managed, Need, Plan, Reason, References, Refusal, Remote, TenantFacts},
+    tenant::Created,
+};
+use kube::ResourceExt;
+use secrecy::SecretString;
+use std::sync::Arc;
+
+impl<K: Kind> Pass<K> {
+    /// Lets the object go. `None` when nothing is left to do.
+    pub(super) async fn remove(&mut self) -> Result<Option<Refusal>, Stop> {
+        if !self.has_finalizer() {
+            return Ok(None);
+        }
+        let policies = self.spec().policies();
+        let is_orphan = policies.deletion_policy == Some(DeletionPolicy::Orphan);
+        if is_orphan {
+            self.release_outputs().await?;
+            return self.finish().await;
+        }
+        if policies.suspend == Some(true) {
+            return Err(Refusal::new(
+                Reason::Suspended,
+                "spec.suspend is true, so the object stays in the tenant and this resource waits; set it to false, or spec.deletionPolicy to Orphan",
+            )
+            .into());
+        }
+        let mut knowledge = Knowledge {
+            references: References::default(),
+            remote: Remote::default(),
+            depth: Depth::NaturalKeys,
+            announced: K::Wish::common(&self.status).pending.is_some(),
+            client_secret: None,
+            fresh_secret: SecretString::default(),
+        };
+        let nowhere = TenantFacts {
+            domain: String::new(),
+            endpoint: None,
+            custom_domain: None,
+            management_client: String::new(),
+        };
+        let needs_tenant = {
+            let situation = self.situation(&nowhere, &knowledge, &self.status);
+            !self.spec().removal_reads(&situation).is_empty() || !self.spec().plan_removal(&situation).calls.is_empty()
+        };
+        if needs_tenant {
+            let connected = self.tenant_of_removal()?;
+            self.take_out(&connected, &mut knowledge).await?;
+        }
+        self.finish().await
+    }
+
+    /// The tenant that the object was made in.
+    fn tenant_of_removal(&self) -> Result<Arc<Connected>, Refusal> {
+        let way_out = "or set spec.deletionPolicy to Orphan to let this resource go and leave the object in the tenant";
+        let tenant =
+            self.tenant().map_err(|refusal| Refusal::new(refusal.reason, format!("{}, {way_out}", refusal.message)))?;
+        self.same_tenant(&tenant)?;
+        if tenant.spec.suspend == Some(true) {
+            let message = format!(
+                "the Auth0Tenant {} is suspended, so this resource waits; set its spec.suspend to false, {way_out}",
+                tenant.name_any()
+            );
+            return Err(Refusal::new(Reason::Suspended, message));
+        }
+        self.connected(&tenant)
+    }
+
+    async fn take_out(&mut self, connected: &Connected, knowledge: &mut Knowledge) -> Result<(), Stop> {
+        let tenant = &connected.tenant;
+        loop {
+            let reads = self.spec().removal_reads(&self.situation(tenant.facts(), knowledge, &self.status));
+            if reads.is_empty() {
+                break;
+            }
+            for read in reads {
+                let answer = tenant.read(&read, std::time::Duration::ZERO).await?;
+                knowledge.remote.insert(read, answer.objects);
+            }
+        }
+        let Plan { calls, .. } = self.spec().plan_removal(&self.situation(tenant.facts(), knowledge, &self.status));
+        let mut created = Created::default();
+        for call in &calls {
+            let answer = tenant.execute(call, &mut created).await?;
+            let before = self.status.clone();
+            let mut status = std::mem::take(&mut self.status);
+            self.spec().record(
+                &mut status,
+                call,
+                &answer.object(),
+                &self.situation(tenant.facts(), knowledge, &before),
+            );
+            self.status = status;
+            tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, %call, "done in the tenant");
+        }
+        Ok(())
+    }
+
+    /// Secrets that are to outlive the resource no longer belong to it.
+    async fn release_outputs(&self) -> Result<(), Stop> {
+        for need in self.spec().needs(&self.owner) {
+            if let Need::Output(name) = need {
+                output::release(&self.shared().client, &self.owner, &name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish(&self) -> Result<Option<Refusal>, Stop> {
+        remove_finalizer(&self.api, &self.owner.name).await?;
+        if let Ok(tenant) = self.tenant() {
+            self.shared().tenants.let_go(&tenant, &self.owner.uid).await;
+        }
+        tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, "let go");
+        Ok(None)
+    }
+}

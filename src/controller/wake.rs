@@ -1,0 +1,223 @@
+//! Who waits for whom: what changes in one object wakes the objects that refer to it, that mean the same thing in the tenant,
+//! or that were waiting for its end.
+
+use super::{
+    kind::{Kind, Watched},
+    stores::{Stores, Wakes},
+};
+use crate::{
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User},
+    plan::Managed,
+};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Resource, ResourceExt,
+    core::PartialObjectMeta,
+    runtime::{reflector::ObjectRef, watcher::Event},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Maps changes to waiters.
+pub(super) struct Waker {
+    stores: Arc<Stores>,
+    wakes: Arc<Wakes>,
+    default_tenant: Option<(String, String)>,
+    /// What waiters could see of an object when they were last woken by it: most changes of an object concern nobody else.
+    seen: Mutex<HashMap<String, u64>>,
+    /// Kinds that have been listed.
+    listed: Mutex<HashSet<String>>,
+    /// Tenants that are about to be told that the number of their dependants changed.
+    recounts: Arc<Mutex<HashSet<ObjectRef<Auth0Tenant>>>>,
+}
+
+/// A tenant's count of dependants may lag by so long; its deletion does not wait for it.
+const RECOUNT_AFTER: Duration = Duration::from_secs(2);
+
+impl Waker {
+    pub(super) fn new(stores: Arc<Stores>, wakes: Arc<Wakes>, default_tenant: Option<(String, String)>) -> Self {
+        Self {
+            stores,
+            wakes,
+            default_tenant,
+            seen: Mutex::default(),
+            listed: Mutex::default(),
+            recounts: Arc::default(),
+        }
+    }
+
+    /// A tenant changed.
+    pub(super) fn tenant(&self, event: &Event<Auth0Tenant>) {
+        self.on(
+            event,
+            |tenant| {
+                let status = tenant.status.clone().unwrap_or_default();
+                let ready = status.conditions.into_iter().find(|condition| condition.type_ == "Ready");
+                format!("{:?}", (tenant.meta().generation, ready.map(|ready| (ready.status, ready.reason))))
+            },
+            |tenant| self.dependants_of(&tenant.namespace().unwrap_or_default(), &tenant.name_any()),
+        );
+    }
+
+    /// An API changed: its client may be what a connection waits for.
+    pub(super) fn api(&self, event: &Event<Auth0Api>) {
+        self.kind(event, |api| {
+            let refers = |connection: &Auth0Connection| {
+                let clients = connection.spec.enabled_clients.iter().flatten();
+                clients.filter_map(|client| client.api_ref.as_ref()).any(|reference| reference.name == api.name_any())
+            };
+            self.wake_in_namespace(api.namespace(), refers);
+        });
+    }
+
+    /// A connection changed: users may wait for it.
+    pub(super) fn connection(&self, event: &Event<Auth0Connection>) {
+        self.kind(event, |connection| {
+            let name = connection.name_any();
+            self.wake_in_namespace(connection.namespace(), |user: &Auth0User| {
+                user.spec.connection_ref.as_ref().is_some_and(|reference| reference.name == name)
+            });
+        });
+    }
+
+    /// A user changed: nobody refers to users.
+    pub(super) fn user(&self, event: &Event<Auth0User>) {
+        self.kind(event, |_| {});
+    }
+
+    /// A namespace changed: its labels decide what its objects may do.
+    pub(super) fn namespace(&self, event: &Event<PartialObjectMeta<Namespace>>) {
+        self.on(
+            event,
+            |namespace| format!("{:?}", namespace.labels()),
+            |namespace| {
+                let name = Some(namespace.name_any());
+                self.wake_in_namespace(name.clone(), |_: &Auth0Api| true);
+                self.wake_in_namespace(name.clone(), |_: &Auth0Connection| true);
+                self.wake_in_namespace(name, |_: &Auth0User| true);
+            },
+        );
+    }
+
+    /// A Secret changed.
+    pub(super) fn secret(&self, event: &Event<PartialObjectMeta<Secret>>) {
+        self.on(
+            event,
+            |secret| format!("{:?}", secret.resource_version()),
+            |secret| {
+                let (namespace, name) = (secret.namespace(), secret.name_any());
+                self.wake_in_namespace(namespace.clone(), |tenant: &Auth0Tenant| {
+                    tenant.spec.credentials.secret_ref.name == name
+                });
+                self.wake_in_namespace(namespace.clone(), |user: &Auth0User| {
+                    user.spec
+                        .password
+                        .as_ref()
+                        .and_then(|password| password.secret_key_ref.as_ref())
+                        .is_some_and(|secret| secret.name == name)
+                });
+                self.wake_in_namespace(namespace, |api: &Auth0Api| api.spec.secret_name(&api.owner("")) == name);
+            },
+        );
+    }
+
+    /// Wakes all that use a tenant.
+    pub(super) fn dependants_of(&self, namespace: &str, name: &str) {
+        let key = Some((namespace.to_owned(), name.to_owned()));
+        let default = self.default_tenant.as_ref();
+        self.wake_where(|api: &Auth0Api| api.tenant_key(default) == key);
+        self.wake_where(|connection: &Auth0Connection| connection.tenant_key(default) == key);
+        self.wake_where(|user: &Auth0User| user.tenant_key(default) == key);
+    }
+
+    /// What all kinds have in common: waiters, rivals for the same tenant object, and the tenant's count.
+    fn kind<K: Kind>(&self, event: &Event<K>, waiters: impl Fn(&K)) {
+        let visible = |object: &K| {
+            let common = object.common();
+            let ready = common
+                .conditions
+                .iter()
+                .find(|condition| condition.type_ == "Ready")
+                .map(|ready| (&ready.status, &ready.reason));
+            let referred_id = object.status().and_then(K::Wish::referred_id);
+            format!("{:?}", (&common.id, common.pending.is_some(), ready, referred_id))
+        };
+        self.on(event, visible, |object| {
+            waiters(object);
+            let key = object.spec().natural_key(&object.owner(""));
+            let uid = object.uid();
+            self.wake_where(|other: &K| other.uid() != uid && other.spec().natural_key(&other.owner("")) == key);
+            self.recount(object);
+        });
+    }
+
+    fn recount<K: Kind>(&self, object: &K) {
+        let Some((namespace, name)) = object.tenant_key(self.default_tenant.as_ref()) else { return };
+        let tenant = ObjectRef::new(&name).within(&namespace);
+        let is_ending =
+            self.stores.tenants.get(&tenant).is_some_and(|tenant| tenant.meta().deletion_timestamp.is_some());
+        if is_ending {
+            return Auth0Tenant::wake(&self.wakes, tenant);
+        }
+        let is_first = self.recounts.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone());
+        if is_first {
+            let (recounts, wakes) = (self.recounts.clone(), self.wakes.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(RECOUNT_AFTER).await;
+                recounts.lock().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+                Auth0Tenant::wake(&wakes, tenant);
+            });
+        }
+    }
+
+    /// Calls `wake` when what waiters can see of an object is new, or the object is gone.
+    fn on<K: Resource<DynamicType = ()>>(&self, event: &Event<K>, visible: impl Fn(&K) -> String, wake: impl Fn(&K)) {
+        let (object, is_gone) = match event {
+            Event::Apply(object) | Event::InitApply(object) => (object, false),
+            Event::Delete(object) => (object, true),
+            Event::Init => return,
+            Event::InitDone => return self.listed(&K::kind(&())),
+        };
+        let key = format!("{}/{}/{}", K::kind(&()), object.namespace().unwrap_or_default(), object.name_any());
+        let mut hasher = DefaultHasher::new();
+        (object.uid(), object.meta().deletion_timestamp.is_some(), visible(object)).hash(&mut hasher);
+        let print = hasher.finish();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = if is_gone {
+            seen.remove(&key);
+            true
+        } else {
+            seen.insert(key, print) != Some(print)
+        };
+        drop(seen);
+        if is_new {
+            wake(object);
+        }
+    }
+
+    /// A kind was listed. At start nobody waits yet; later it means that the watch was lost, and with it perhaps the end of an
+    /// object, so everybody looks again.
+    fn listed(&self, kind: &str) {
+        let is_first = self.listed.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.to_owned());
+        if !is_first {
+            self.wake_where(|_: &Auth0Tenant| true);
+            self.wake_where(|_: &Auth0Api| true);
+            self.wake_where(|_: &Auth0Connection| true);
+            self.wake_where(|_: &Auth0User| true);
+        }
+    }
+
+    fn wake_in_namespace<K: Watched>(&self, namespace: Option<String>, is_waiter: impl Fn(&K) -> bool) {
+        self.wake_where(|object: &K| object.namespace() == namespace && is_waiter(object));
+    }
+
+    fn wake_where<K: Watched>(&self, is_waiter: impl Fn(&K) -> bool) {
+        for object in K::store(&self.stores).state_filter(|object| is_waiter(object)) {
+            K::wake(&self.wakes, ObjectRef::from_obj(&*object));
+        }
+    }
+}

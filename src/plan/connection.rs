@@ -1,0 +1,343 @@
+//! Auth0Connection: a source of users, and the clients that it is enabled for.
+//!
+//! A PATCH of `options` replaces the whole object (recordings), so what others set is read and sent back; every PATCH carries
+//! `display_name`, since leaving it out resets it to the name (Auth0's OpenAPI description).
+
+use super::{
+    Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Refusal, Situation, Target,
+    TenantFacts, auth0_case, diff, ownership, put, text,
+};
+use crate::crd::{
+    Auth0ConnectionSpec, Auth0ConnectionStatus, CommonStatus, DatabaseOptions, DeletionPolicy, EnabledClientsPolicy,
+    Origin, Policies, STAMP_KEY, TenantRef,
+};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+type View<'a> = Situation<'a, Auth0ConnectionStatus>;
+
+const DATABASE: &str = "auth0";
+
+/// Options whose values are secrets (identity providers' secrets, signing keys, secrets of custom databases). Reads show some
+/// of them in clear; the tenant's client puts digests in their place before anything else sees them.
+pub const SECRET_OPTIONS: [&str; 6] =
+    ["client_secret", "twilio_token", "consumer_secret", "app_secret", "signing_key", "configuration"];
+
+impl Managed for Auth0ConnectionSpec {
+    type Status = Auth0ConnectionStatus;
+
+    fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    fn tenant_ref(&self) -> Option<&TenantRef> {
+        self.tenant_ref.as_ref()
+    }
+
+    fn common(status: &Auth0ConnectionStatus) -> &CommonStatus {
+        &status.common
+    }
+
+    fn common_mut(status: &mut Auth0ConnectionStatus) -> &mut CommonStatus {
+        &mut status.common
+    }
+
+    fn natural_key(&self, owner: &Owner) -> String {
+        self.effective_name(&owner.name)
+    }
+
+    fn needs_trust(&self) -> Option<&'static str> {
+        if self.enabled_clients.iter().flatten().any(|client| client.client_id.is_some()) {
+            return Some("spec.enabledClients[].clientId");
+        }
+        if self.enabled_clients_policy == Some(EnabledClientsPolicy::Exclusive) {
+            return Some("spec.enabledClientsPolicy: Exclusive");
+        }
+        if self.is_domain_connection == Some(true) {
+            return Some("spec.isDomainConnection");
+        }
+        let custom_scripts = self.database.as_ref().is_some_and(|database| database.custom_scripts.is_some());
+        custom_scripts.then_some("spec.database.customScripts")
+    }
+
+    fn check(&self, _tenant: &TenantFacts) -> Result<(), Refusal> {
+        if self.strategy != DATABASE {
+            return Err(Refusal::not_yet(&format!("spec.strategy {}", self.strategy)));
+        }
+        if self.options_from.is_some() {
+            return Err(Refusal::not_yet("spec.optionsFrom"));
+        }
+        let typed = database_options(self.database.as_ref())?;
+        match self.options.iter().flat_map(Fields::keys).find(|key| typed.contains_key(*key)) {
+            Some(key) => Err(Refusal::invalid(format!(
+                "options.{key} is set in spec.database and in spec.options; remove one of the two"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn managed(&self, owner: &Owner) -> Vec<String> {
+        let Ok(mut want) = connection(self, owner, Origin::Created) else { return vec![] };
+        let options = want.remove("options");
+        let options = options.as_ref().and_then(Value::as_object).into_iter().flat_map(Fields::keys);
+        want.keys().cloned().chain(options.map(|key| format!("options.{key}"))).collect()
+    }
+
+    fn needs(&self, _owner: &Owner) -> Vec<Need> {
+        let references = self.enabled_clients.iter().flatten().filter_map(|client| client.api_ref.as_ref());
+        references.map(|reference| Need::Api(reference.name.clone())).collect()
+    }
+
+    fn reads(&self, view: &View<'_>) -> Vec<Read> {
+        let mut reads = vec![];
+        if let Some(id) = &view.status.common.id {
+            reads.push(Read::Get(ObjectKind::Connection, id.clone()));
+        }
+        let found = self.find(view);
+        match found.and_then(|connection| text(connection, "id")) {
+            None if view.depth == Depth::NaturalKeys => reads.push(self.by_name(view.owner)),
+            Some(id) if !self.wanted_clients(view).is_empty() || !view.status.enabled_clients.is_empty() => {
+                reads.push(Read::ConnectionClients(id.to_owned()));
+            }
+            _ => {}
+        }
+        reads.into_iter().filter(|read| !view.remote.has(read)).collect()
+    }
+
+    fn plan(&self, view: &View<'_>) -> Result<Plan, Refusal> {
+        let mut plan = Plan::default();
+        let Some(have) = self.find(view) else {
+            let mut body = connection(self, view.owner, Origin::Created)?;
+            body.insert("name".to_owned(), self.effective_name(&view.owner.name).into());
+            body.insert("strategy".to_owned(), self.strategy.clone().into());
+            plan.calls.push(Call::Create { kind: ObjectKind::Connection, body: body.into() });
+            let changes = self.wanted_clients(view).into_iter().map(|client| (client, true)).collect();
+            enable(Target::CreatedByThisPlan, changes, &mut plan);
+            return Ok(plan);
+        };
+        let id = text(have, "id").unwrap_or_default().to_owned();
+        let mut origin = view.status.common.origin.unwrap_or(Origin::Created);
+        if view.status.common.id.as_deref() != Some(&id) {
+            origin = ownership::judge(ObjectKind::Connection, have, view.owner, self.policies.adoption_policy, false)?;
+            plan.found.push(Found { kind: ObjectKind::Connection, id: id.clone(), origin });
+        }
+        let strategy = text(have, "strategy").unwrap_or_default();
+        if strategy != self.strategy {
+            return Err(Refusal::invalid(format!(
+                "the connection {id} in the tenant has strategy {strategy}, which never changes; delete it there or choose another spec.name"
+            )));
+        }
+        let change = self.change(have, view.owner, origin)?;
+        if !change.is_empty() {
+            plan.calls.push(Call::Update { kind: ObjectKind::Connection, id: id.clone(), body: change.into() });
+        }
+        enable(Target::Known(id.clone()), self.client_changes(&id, view), &mut plan);
+        Ok(plan)
+    }
+
+    fn record(&self, status: &mut Auth0ConnectionStatus, call: &Call, answer: &Fields, _view: &View<'_>) {
+        match call {
+            Call::Create { .. } => {
+                status.common.id = text(answer, "id").map(str::to_owned);
+                status.common.origin = Some(Origin::Created);
+                status.enabled_clients.clear();
+            }
+            Call::EnableClients { changes, .. } => {
+                let mut ours: BTreeSet<String> = status.enabled_clients.drain(..).collect();
+                for (client, enabled) in changes {
+                    if *enabled {
+                        ours.insert(client.clone())
+                    } else {
+                        ours.remove(client)
+                    };
+                }
+                status.enabled_clients = ours.into_iter().collect();
+            }
+            Call::CreateGrant { .. } | Call::Update { .. } | Call::Delete { .. } => {}
+        }
+    }
+
+    fn record_found(&self, status: &mut Auth0ConnectionStatus, found: &Found, _view: &View<'_>) {
+        status.common.id = Some(found.id.clone());
+        status.common.origin = Some(found.origin);
+    }
+
+    fn output(&self, _view: &View<'_>) -> Option<Output> {
+        None
+    }
+
+    fn removal_reads(&self, view: &View<'_>) -> Vec<Read> {
+        let by_name = self.by_name(view.owner);
+        if view.announced && view.status.common.id.is_none() && !view.remote.has(&by_name) {
+            vec![by_name]
+        } else {
+            vec![]
+        }
+    }
+
+    fn plan_removal(&self, view: &View<'_>) -> Plan {
+        let mut plan = Plan::default();
+        if self.deletion_policy(view.status.common.origin) == DeletionPolicy::Orphan {
+            return plan;
+        }
+        let left = || {
+            let found = view.remote.one(&self.by_name(view.owner))?;
+            let judged = ownership::judge(ObjectKind::Connection, found, view.owner, None, false);
+            judged.is_ok().then(|| text(found, "id").map(str::to_owned)).flatten()
+        };
+        if let Some(id) = view.status.common.id.clone().or_else(left) {
+            plan.calls.push(Call::Delete { kind: ObjectKind::Connection, id });
+        }
+        plan
+    }
+
+    /// Deleting a connection deletes its users, so it is left in the tenant unless `Delete` is written.
+    fn deletion_policy(&self, _origin: Option<Origin>) -> DeletionPolicy {
+        self.policies.deletion_policy.unwrap_or(DeletionPolicy::Orphan)
+    }
+}
+
+impl Auth0ConnectionSpec {
+    /// The connection's name in the tenant.
+    pub fn effective_name(&self, resource_name: &str) -> String {
+        self.name.clone().unwrap_or_else(|| resource_name.to_owned())
+    }
+
+    /// Whether the operator's own client is to be enabled. Auth0 refuses `POST /users` unless the calling client is.
+    pub fn enables_management_client(&self) -> bool {
+        self.enable_management_client.unwrap_or(matches!(self.strategy.as_str(), "auth0" | "email" | "sms"))
+    }
+
+    fn by_name(&self, owner: &Owner) -> Read {
+        Read::ConnectionNamed(self.effective_name(&owner.name))
+    }
+
+    fn find<'a>(&self, view: &'a View<'_>) -> Option<&'a Fields> {
+        let by_id = view.status.common.id.clone().map(|id| Read::Get(ObjectKind::Connection, id));
+        by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&self.by_name(view.owner)))
+    }
+
+    /// What to PATCH, with what must come along so that nothing of others is lost.
+    fn change(&self, have: &Fields, owner: &Owner, origin: Origin) -> Result<Fields, Refusal> {
+        let want = connection(self, owner, origin)?;
+        let mut change = diff(&want, have);
+        if change.is_empty() {
+            return Ok(change);
+        }
+        if let Some(Value::Object(wanted)) = want.get("options").filter(|_| change.contains_key("options")) {
+            let Some(Value::Object(options)) = have.get("options") else {
+                return Err(Refusal::new(
+                    super::Reason::ScopeMissing,
+                    "the tenant does not show the connection's options; grant the operator's client the scope read:connections_options",
+                ));
+            };
+            if let Some(key) = SECRET_OPTIONS.iter().find(|key| options.contains_key(**key)) {
+                return Err(Refusal::invalid(format!(
+                    "the connection has secrets in options.{key}, which a change of its options would have to send back; this version of the operator cannot do that yet, so remove them in the tenant or leave its options alone"
+                )));
+            }
+            let mut merged = options.clone();
+            merged.extend(wanted.clone());
+            change.insert("options".to_owned(), Value::Object(merged));
+        }
+        if let (Some(Value::Object(wanted)), Some(Value::Object(metadata))) =
+            (change.get("metadata"), have.get("metadata"))
+        {
+            let mut merged = metadata.clone();
+            merged.extend(wanted.clone());
+            change.insert("metadata".to_owned(), Value::Object(merged));
+        }
+        if let Some(display_name) = want.get("display_name").or_else(|| have.get("display_name")) {
+            change.insert("display_name".to_owned(), display_name.clone());
+        }
+        Ok(change)
+    }
+
+    fn wanted_clients(&self, view: &View<'_>) -> BTreeSet<String> {
+        let references =
+            self.enabled_clients.iter().flatten().filter_map(|client| match (&client.api_ref, &client.client_id) {
+                (Some(reference), _) => view.references.api_clients.get(&reference.name).cloned(),
+                (None, id) => id.clone(),
+            });
+        let management = self.enables_management_client().then(|| view.tenant.management_client.clone());
+        references.chain(management).collect()
+    }
+
+    fn client_changes(&self, id: &str, view: &View<'_>) -> Vec<(String, bool)> {
+        let wanted = self.wanted_clients(view);
+        let clients = view.remote.all(&Read::ConnectionClients(id.to_owned()));
+        let enabled: BTreeSet<String> =
+            clients.iter().filter_map(|client| text(client, "client_id").map(str::to_owned)).collect();
+        let ours: BTreeSet<String> = view.status.enabled_clients.iter().cloned().collect();
+        let surplus: BTreeSet<String> = match self.enabled_clients_policy.unwrap_or(EnabledClientsPolicy::Additive) {
+            EnabledClientsPolicy::Additive => {
+                ours.intersection(&enabled).filter(|id| !wanted.contains(*id)).cloned().collect()
+            }
+            EnabledClientsPolicy::Exclusive => enabled.difference(&wanted).cloned().collect(),
+        };
+        let missing = wanted.difference(&enabled).map(|client| (client.clone(), true));
+        missing.chain(surplus.into_iter().map(|client| (client, false))).collect()
+    }
+}
+
+fn enable(connection: Target, changes: Vec<(String, bool)>, plan: &mut Plan) {
+    for changes in changes.chunks(Call::CLIENTS_PER_CALL) {
+        plan.calls.push(Call::EnableClients { connection: connection.clone(), changes: changes.to_vec() });
+    }
+}
+
+/// The connection as wanted, in Auth0's names; without name and strategy, which never change.
+fn connection(spec: &Auth0ConnectionSpec, owner: &Owner, origin: Origin) -> Result<Fields, Refusal> {
+    let Auth0ConnectionSpec {
+        tenant_ref: _,
+        name: _,
+        strategy: _,
+        display_name,
+        realms,
+        is_domain_connection,
+        show_as_button,
+        metadata,
+        authentication,
+        connected_accounts,
+        database,
+        options,
+        options_from: _,
+        enabled_clients: _,
+        enabled_clients_policy: _,
+        enable_management_client: _,
+        policies: _,
+    } = spec;
+    let mut want = Fields::new();
+    put(&mut want, "display_name", display_name.as_ref())?;
+    put(&mut want, "realms", realms.as_ref())?;
+    put(&mut want, "is_domain_connection", *is_domain_connection)?;
+    put(&mut want, "show_as_button", *show_as_button)?;
+    put(&mut want, "authentication", auth0_case(authentication.as_ref())?)?;
+    put(&mut want, "connected_accounts", auth0_case(connected_accounts.as_ref())?)?;
+    let mut stamped: Fields =
+        metadata.iter().flatten().map(|(key, value)| (key.clone(), value.clone().into())).collect();
+    stamped.insert(STAMP_KEY.to_owned(), owner.stamp(origin).into());
+    want.insert("metadata".to_owned(), Value::Object(stamped));
+    let mut wanted = database_options(database.as_ref())?;
+    wanted.extend(options.clone().unwrap_or_default());
+    if !wanted.is_empty() {
+        want.insert("options".to_owned(), Value::Object(wanted));
+    }
+    Ok(want)
+}
+
+/// Typed database options in Auth0's names. Auth0 itself mixes spellings: these three are camelCase on the wire.
+fn database_options(database: Option<&DatabaseOptions>) -> Result<Fields, Refusal> {
+    const CAMEL_CASE: [(&str, &str); 3] = [
+        ("password_policy", "passwordPolicy"),
+        ("enabled_database_customization", "enabledDatabaseCustomization"),
+        ("custom_scripts", "customScripts"),
+    ];
+    let Some(Value::Object(mut options)) = auth0_case(database)? else { return Ok(Fields::new()) };
+    for (ours, auth0s) in CAMEL_CASE {
+        if let Some(value) = options.remove(ours) {
+            options.insert(auth0s.to_owned(), value);
+        }
+    }
+    Ok(options)
+}

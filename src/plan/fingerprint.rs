@@ -1,0 +1,109 @@
+//! Password fingerprints: enough to see that a password changed, nothing to guess it from without the operator's key.
+
+use super::diff::hex;
+use aws_lc_rs::{digest, hmac};
+use secrecy::{ExposeSecret, SecretString};
+
+/// The operator's key. It lives in the Secret `auth0-operator-identity` and nowhere else.
+#[derive(Clone)]
+pub struct Key {
+    key: hmac::Key,
+    name: String,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({})", self.name)
+    }
+}
+
+/// How the password in a Secret relates to the one that we last wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// Nothing was written yet.
+    Unknown,
+    /// It is the one that we wrote.
+    Same,
+    /// It is the one that we were about to write when we last stopped.
+    Intended,
+    /// It is another one.
+    Changed,
+    /// The fingerprint was made with another key, so nothing can be said.
+    ForeignKey,
+}
+
+const INTENDED: &str = "pending:";
+
+impl Key {
+    /// A key from its bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        let name = hex(&digest::digest(&digest::SHA256, bytes).as_ref()[..4]);
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, bytes), name }
+    }
+
+    /// The fingerprint of a password of the user of resource `uid` in tenant `domain`.
+    ///
+    /// HMAC-SHA256(key, purpose ‖ uid ‖ domain ‖ password), each part with its length before it, so that parts cannot be
+    /// moved into each other. The key's name stands in front, to tell a foreign key from a changed password.
+    pub fn fingerprint(&self, uid: &str, domain: &str, password: &SecretString) -> String {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in ["auth0-operator/password/v1", uid, domain, password.expose_secret()] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        format!("{}:{}", self.name, hex(context.sign().as_ref()))
+    }
+
+    /// Compares a fingerprint with the one in a status.
+    pub fn relation(&self, recorded: Option<&str>, fingerprint: &str) -> Relation {
+        let Some(recorded) = recorded else { return Relation::Unknown };
+        let (value, same) = match recorded.strip_prefix(INTENDED) {
+            Some(value) => (value, Relation::Intended),
+            None => (recorded, Relation::Same),
+        };
+        match value.split_once(':') {
+            _ if value == fingerprint => same,
+            Some((name, _)) if name == self.name => Relation::Changed,
+            _ => Relation::ForeignKey,
+        }
+    }
+}
+
+/// The form of a fingerprint that says: about to be written.
+pub fn intended(fingerprint: &str) -> String {
+    format!("{INTENDED}{fingerprint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_tells_what_happened_to_the_password() {
+        let (key, other) = (Key::new(b"one key"), Key::new(b"another key"));
+        let print =
+            |key: &Key, password: &str| key.fingerprint("uid", "example.auth0.com", &SecretString::from(password));
+        let (old, new) = (print(&key, "old"), print(&key, "new"));
+        for (case, recorded, relation) in [
+            ("first", None, Relation::Unknown),
+            ("written", Some(new.clone()), Relation::Same),
+            ("crashed while writing", Some(intended(&new)), Relation::Intended),
+            ("changed", Some(old.clone()), Relation::Changed),
+            ("changed while writing another", Some(intended(&old)), Relation::Changed),
+            ("another operator's", Some(print(&other, "new")), Relation::ForeignKey),
+            ("garbage", Some("x".to_owned()), Relation::ForeignKey),
+        ] {
+            assert_eq!(key.relation(recorded.as_deref(), &new), relation, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_belongs_to_its_user_and_tenant() {
+        let key = Key::new(b"key");
+        let password = SecretString::from("secret");
+        let one = key.fingerprint("uid", "a.auth0.com", &password);
+        assert_ne!(one, key.fingerprint("uid2", "a.auth0.com", &password));
+        assert_ne!(one, key.fingerprint("uid", "b.auth0.com", &password));
+        assert!(!one.contains("secret"));
+    }
+}

@@ -1,0 +1,322 @@
+//! Works out what to write to the tenant, before anything is written.
+//!
+//! spec (crd) + references + what the tenant holds ──▶ [`Plan`] ──▶ `tenant::Tenant::execute`
+//!
+//! Everything here is a function of its arguments: no Kubernetes, no HTTP, no clock, no randomness. A kind of resource is one
+//! implementation of [`Managed`]; it says which other resources it [needs](Need), what it wants to [`Read`] in the tenant,
+//! and which [`Call`]s follow. Who answers and who carries out is the controller's business.
+
+mod api;
+mod call;
+pub mod claims;
+mod connection;
+mod diff;
+pub mod fingerprint;
+mod ownership;
+mod reason;
+mod system;
+mod user;
+
+pub use call::{Body, Call, Found, ObjectKind, Plan, Read, Target};
+pub use connection::SECRET_OPTIONS;
+pub use diff::{diff, digest};
+pub use ownership::stamp_of;
+pub use reason::{Class, Reason, Refusal};
+pub use system::is_system_identifier;
+
+use crate::crd::{CommonStatus, DeletionPolicy, Origin, Policies, TenantRef};
+use secrecy::SecretString;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt::Debug};
+
+/// A JSON object as Auth0 takes and gives it.
+pub type Fields = serde_json::Map<String, Value>;
+
+/// One kind of resource: what it means in the tenant. Implemented by the spec types of `crd`.
+pub trait Managed: Clone + Debug + Send + Sync + 'static {
+    /// The kind's status.
+    type Status: Default + Clone + PartialEq + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// The policies that all kinds share.
+    fn policies(&self) -> &Policies;
+
+    /// The tenant it is for; `None` means the operator's default.
+    fn tenant_ref(&self) -> Option<&TenantRef>;
+
+    /// The part of the status that all kinds share.
+    fn common(status: &Self::Status) -> &CommonStatus;
+
+    /// The same, to be written.
+    fn common_mut(status: &mut Self::Status) -> &mut CommonStatus;
+
+    /// The id that others refer to when they name this resource.
+    fn referred_id(status: &Self::Status) -> Option<&str> {
+        Self::common(status).id.as_deref()
+    }
+
+    /// What makes the object unique in its tenant, and what two resources must not both claim.
+    fn natural_key(&self, owner: &Owner) -> String;
+
+    /// The first field used that only a trusted namespace may use.
+    fn needs_trust(&self) -> Option<&'static str>;
+
+    /// Whether the spec can be met at all, as far as the spec and the tenant's names tell.
+    fn check(&self, tenant: &TenantFacts) -> Result<(), Refusal>;
+
+    /// The paths that the spec sets in the tenant, never values: `status.managed`.
+    fn managed(&self, owner: &Owner) -> Vec<String>;
+
+    /// The other resources in the namespace that the spec names.
+    fn needs(&self, owner: &Owner) -> Vec<Need>;
+
+    /// What has to be known of the tenant and is not in `situation.remote` yet. Asked again after the answers, until empty.
+    fn reads(&self, situation: &Situation<'_, Self::Status>) -> Vec<Read>;
+
+    /// The calls that make the tenant as the spec says.
+    fn plan(&self, situation: &Situation<'_, Self::Status>) -> Result<Plan, Refusal>;
+
+    /// Takes note, before a call, of what a crash right after it would leave us not knowing.
+    fn announce(&self, status: &mut Self::Status, plan: &Plan, situation: &Situation<'_, Self::Status>) {
+        let _ = (status, plan, situation);
+    }
+
+    /// Takes note of a call that succeeded, and of the object in its answer.
+    fn record(&self, status: &mut Self::Status, call: &Call, answer: &Fields, situation: &Situation<'_, Self::Status>);
+
+    /// Takes note of an object that was there already.
+    fn record_found(&self, status: &mut Self::Status, found: &Found, situation: &Situation<'_, Self::Status>);
+
+    /// The Secret to keep for applications, once everything is in the tenant.
+    fn output(&self, situation: &Situation<'_, Self::Status>) -> Option<Output>;
+
+    /// Takes note that the output is written.
+    fn record_output(&self, status: &mut Self::Status, output: &Output) {
+        let _ = (status, output);
+    }
+
+    /// What has to be known before a removal: only what a create that was announced may have left behind.
+    fn removal_reads(&self, situation: &Situation<'_, Self::Status>) -> Vec<Read>;
+
+    /// The calls that take away what the policies say is to be taken away.
+    fn plan_removal(&self, situation: &Situation<'_, Self::Status>) -> Plan;
+
+    /// What happens to the object in the tenant when the resource is deleted.
+    fn deletion_policy(&self, origin: Option<Origin>) -> DeletionPolicy {
+        self.policies().deletion_policy.unwrap_or(match origin {
+            Some(Origin::Adopted) => DeletionPolicy::Orphan,
+            Some(Origin::Created) | None => DeletionPolicy::Delete,
+        })
+    }
+}
+
+/// The resource that a plan is for, and the cluster it lives in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The operator's name for its cluster; part of every stamp.
+    pub cluster: String,
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.uid`
+    pub uid: String,
+}
+
+/// What is known of a tenant besides its objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantFacts {
+    /// The canonical domain.
+    pub domain: String,
+    /// The base URL, where it is not `https://<domain>`.
+    pub endpoint: Option<String>,
+    /// The domain that applications see.
+    pub custom_domain: Option<String>,
+    /// The operator's own client in the tenant.
+    pub management_client: String,
+}
+
+impl TenantFacts {
+    /// Who signs tokens, as applications see it. With the slash at the end, as in Auth0's `iss`.
+    pub fn issuer(&self) -> String {
+        format!("https://{}/", self.custom_domain.as_ref().unwrap_or(&self.domain))
+    }
+
+    /// The URL of a path of the Authentication API, for applications.
+    pub fn url(&self, path: &str) -> String {
+        match (&self.endpoint, &self.custom_domain) {
+            (Some(endpoint), _) => format!("{}{path}", endpoint.trim_end_matches('/')),
+            (None, Some(domain)) => format!("https://{domain}{path}"),
+            (None, None) => format!("https://{}{path}", self.domain),
+        }
+    }
+}
+
+/// Another resource in the same namespace that a spec names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// An Auth0Api, for its client's id.
+    Api(String),
+    /// An Auth0Connection, for its name in the tenant.
+    Connection(String),
+    /// A key of a Secret.
+    Secret {
+        /// The Secret's name.
+        name: String,
+        /// The key in its data.
+        key: String,
+    },
+    /// A Secret that the operator keeps for applications.
+    Output(String),
+}
+
+/// The values of all [`Need`]s.
+#[derive(Clone, Debug, Default)]
+pub struct References {
+    /// Client ids by the Auth0Api's name.
+    pub api_clients: BTreeMap<String, String>,
+    /// Names in the tenant by the Auth0Connection's name.
+    pub connections: BTreeMap<String, ConnectionReference>,
+    /// Values by Secret and key.
+    pub secrets: BTreeMap<(String, String), SecretString>,
+    /// Output Secrets by name; absent when there is none yet.
+    pub outputs: BTreeMap<String, ExistingOutput>,
+}
+
+/// An Auth0Connection that another resource names.
+#[derive(Clone, Debug)]
+pub struct ConnectionReference {
+    /// Its name in the tenant.
+    pub name: String,
+    /// Its strategy.
+    pub strategy: String,
+}
+
+/// A Secret that is there under the name of an output Secret.
+#[derive(Clone, Debug)]
+pub struct ExistingOutput {
+    /// Whether the resource controls it.
+    pub owned: bool,
+    /// Its values.
+    pub data: BTreeMap<String, SecretString>,
+}
+
+/// A Secret for applications.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The Secret's name.
+    pub name: String,
+    /// Its values.
+    pub data: BTreeMap<String, SecretString>,
+}
+
+/// What the tenant answered so far in this pass.
+#[derive(Clone, Debug, Default)]
+pub struct Remote(BTreeMap<Read, Vec<Fields>>);
+
+impl Remote {
+    /// Takes note of an answer; a second one to the same question replaces the first.
+    pub fn insert(&mut self, read: Read, answer: Vec<Fields>) {
+        self.0.insert(read, answer);
+    }
+
+    /// Whether the question has been answered.
+    pub fn has(&self, read: &Read) -> bool {
+        self.0.contains_key(read)
+    }
+
+    /// The objects in the answer; none when it was not asked.
+    pub fn all(&self, read: &Read) -> &[Fields] {
+        self.0.get(read).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first object in the answer.
+    pub fn one(&self, read: &Read) -> Option<&Fields> {
+        self.all(read).first()
+    }
+}
+
+/// How far to look for an object whose id is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Not at all: nothing says that it could be there, so the first POST will tell.
+    KnownIds,
+    /// By natural key and stamp: an earlier attempt may have made it, or a POST said that it exists.
+    NaturalKeys,
+}
+
+/// All that a plan is made from, besides the spec.
+pub struct Situation<'a, Status> {
+    /// The resource.
+    pub owner: &'a Owner,
+    /// The tenant.
+    pub tenant: &'a TenantFacts,
+    /// What the spec refers to.
+    pub references: &'a References,
+    /// What we know of earlier passes.
+    pub status: &'a Status,
+    /// What the tenant answered.
+    pub remote: &'a Remote,
+    /// How far to look.
+    pub depth: Depth,
+    /// Whether a create of an earlier attempt may have succeeded without our knowing.
+    pub announced: bool,
+    /// Whether the spec changed since the last verdict. False in a pass that only looks for drift.
+    pub spec_changed: bool,
+    /// The operator's key for password fingerprints.
+    pub key: &'a fingerprint::Key,
+    /// A random value, should the plan need one.
+    pub fresh_secret: &'a SecretString,
+    /// The client secret that a call of this pass brought to light.
+    pub client_secret: Option<&'a SecretString>,
+}
+
+/// The keys of a JSON object literal.
+pub(crate) fn fields(value: Value) -> Fields {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Fields::new(),
+    }
+}
+
+/// Puts a value under its Auth0 name when the spec has one: unwritten is unmanaged.
+pub(crate) fn put<T: Serialize>(fields: &mut Fields, key: &str, value: Option<T>) -> Result<(), Refusal> {
+    if let Some(value) = value {
+        let value = serde_json::to_value(value)
+            .map_err(|error| Refusal::invalid(format!("{key} is not representable in JSON: {error}")))?;
+        fields.insert(key.to_owned(), value);
+    }
+    Ok(())
+}
+
+/// A typed value of ours in Auth0's spelling: our camelCase keys become snake_case, at every level.
+pub(crate) fn auth0_case<T: Serialize>(value: Option<T>) -> Result<Option<Value>, Refusal> {
+    let mut fields = Fields::new();
+    put(&mut fields, "value", value)?;
+    Ok(fields.remove("value").map(snake_case))
+}
+
+fn snake_case(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            members.into_iter().map(|(key, value)| (snake_case_key(&key), snake_case(value))).collect::<Fields>().into()
+        }
+        Value::Array(items) => items.into_iter().map(snake_case).collect(),
+        scalar => scalar,
+    }
+}
+
+fn snake_case_key(key: &str) -> String {
+    key.chars().fold(String::with_capacity(key.len() + 4), |mut out, c| {
+        if c.is_ascii_uppercase() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+        out
+    })
+}
+
+/// A string member of an object.
+pub(crate) fn text<'a>(fields: &'a Fields, key: &str) -> Option<&'a str> {
+    fields.get(key).and_then(Value::as_str)
+}

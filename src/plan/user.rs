@@ -1,0 +1,373 @@
+//! Auth0User: a user in a database connection.
+//!
+//! `user_id` is always sent, so that a repeated create cannot make a second user. A PATCH may not mix (a) password, (b) username,
+//! (c) e-mail with its verification, (d) the rest (Auth0's OpenAPI description), so a change is split; each part names the
+//! connection.
+
+use super::{
+    Body, Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
+    TenantFacts, diff, fingerprint, fingerprint::Relation, ownership, put, text,
+};
+use crate::crd::{
+    Auth0UserSpec, Auth0UserStatus, CommonStatus, DeletionPolicy, LocalRef, Origin, Password, Policies, STAMP_KEY,
+    SecretKeyRef, TenantRef,
+};
+use secrecy::SecretString;
+use serde_json::Value;
+
+type View<'a> = Situation<'a, Auth0UserStatus>;
+
+/// What people change themselves: written when the spec changes, never corrected.
+const PEOPLES_OWN: [&str; 6] = ["user_metadata", "name", "nickname", "picture", "given_name", "family_name"];
+
+impl Managed for Auth0UserSpec {
+    type Status = Auth0UserStatus;
+
+    fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    fn tenant_ref(&self) -> Option<&TenantRef> {
+        self.tenant_ref.as_ref()
+    }
+
+    fn common(status: &Auth0UserStatus) -> &CommonStatus {
+        &status.common
+    }
+
+    fn common_mut(status: &mut Auth0UserStatus) -> &mut CommonStatus {
+        &mut status.common
+    }
+
+    fn natural_key(&self, owner: &Owner) -> String {
+        let connection = match (&self.connection_ref, &self.connection) {
+            (Some(reference), _) => format!("{}/{}", owner.namespace, reference.name),
+            (None, name) => name.clone().unwrap_or_default(),
+        };
+        let login = self.email.as_ref().map(|email| email.to_lowercase());
+        let login = login.or_else(|| self.username.clone()).or_else(|| self.phone_number.clone());
+        format!("{login} in {connection}", login = login.unwrap_or_else(|| self.suffix(owner)))
+    }
+
+    fn needs_trust(&self) -> Option<&'static str> {
+        self.connection.is_some().then_some("spec.connection (connectionRef is for everyone)")
+    }
+
+    fn check(&self, _tenant: &TenantFacts) -> Result<(), Refusal> {
+        if self.password.as_ref().is_some_and(|password| password.generate.is_some()) {
+            return Err(Refusal::not_yet("spec.password.generate"));
+        }
+        if self.phone_number.is_some() || self.phone_verified.is_some() {
+            return Err(Refusal::not_yet("spec.phoneNumber"));
+        }
+        if self.email.is_none() && self.username.is_none() {
+            return Err(Refusal::invalid(
+                "a user needs spec.email or spec.username; add the one that the connection asks for",
+            ));
+        }
+        Ok(())
+    }
+
+    fn managed(&self, owner: &Owner) -> Vec<String> {
+        let want = profile(self, owner, Origin::Created).unwrap_or_default();
+        let password = self.password.as_ref().map(|_| "password".to_owned());
+        want.keys().cloned().chain(password).collect()
+    }
+
+    fn needs(&self, _owner: &Owner) -> Vec<Need> {
+        let connection = self.connection_ref.as_ref().map(|LocalRef { name }| Need::Connection(name.clone()));
+        let secret =
+            self.password_ref().map(|SecretKeyRef { name, key }| Need::Secret { name: name.clone(), key: key.clone() });
+        connection.into_iter().chain(secret).collect()
+    }
+
+    fn reads(&self, view: &View<'_>) -> Vec<Read> {
+        let mut reads = vec![];
+        if let Some(id) = &view.status.common.id {
+            reads.push(Read::Get(ObjectKind::User, id.clone()));
+        }
+        if view.depth == Depth::NaturalKeys && self.find_by_id(view).is_none() {
+            let by_id = self.by_our_id(view.owner);
+            if view.remote.has(&by_id) && !view.announced {
+                reads.extend(self.by_email());
+            }
+            reads.push(by_id);
+        }
+        reads.into_iter().filter(|read| !view.remote.has(read)).collect()
+    }
+
+    fn plan(&self, view: &View<'_>) -> Result<Plan, Refusal> {
+        let connection = self.connection_name(view)?;
+        let mut plan = Plan::default();
+        let Some(have) = self.find_by_id(view).map(Ok).or_else(|| self.find_by_email(&connection, view)).transpose()?
+        else {
+            plan.calls.push(self.create(&connection, view)?);
+            return Ok(plan);
+        };
+        let id = text(have, "user_id").unwrap_or_default().to_owned();
+        let mut origin = view.status.common.origin.unwrap_or(Origin::Created);
+        if view.status.common.id.as_deref() != Some(&id) {
+            origin = ownership::judge(ObjectKind::User, have, view.owner, self.policies.adoption_policy, false)?;
+            plan.found.push(Found { kind: ObjectKind::User, id: id.clone(), origin });
+        }
+        for body in self.changes(have, origin, view)? {
+            plan.calls.push(update(&id, &connection, body));
+        }
+        if self.password_to_write(origin, view) {
+            if let Some(password) = self.password(view) {
+                let mut body = Body::default();
+                body.secrets.insert("password", password.clone());
+                plan.calls.push(update(&id, &connection, body));
+            }
+        }
+        Ok(plan)
+    }
+
+    fn announce(&self, status: &mut Auth0UserStatus, plan: &Plan, view: &View<'_>) {
+        let writes_password = plan.calls.iter().any(|call| match call {
+            Call::Create { body, .. } | Call::Update { body, .. } => body.secrets.contains_key("password"),
+            _ => false,
+        });
+        if let Some(fingerprint) = self.fingerprint(view).filter(|_| writes_password) {
+            status.password_fingerprint = Some(fingerprint::intended(&fingerprint));
+        }
+    }
+
+    fn record(&self, status: &mut Auth0UserStatus, call: &Call, answer: &Fields, view: &View<'_>) {
+        if let Call::Create { .. } = call {
+            status.common.id = text(answer, "user_id").map(str::to_owned);
+            status.common.origin = Some(Origin::Created);
+        }
+        if let Call::Create { body, .. } | Call::Update { body, .. } = call {
+            if body.secrets.contains_key("password") {
+                status.password_fingerprint = self.fingerprint(view);
+            }
+        }
+    }
+
+    fn record_found(&self, status: &mut Auth0UserStatus, found: &Found, view: &View<'_>) {
+        status.common.id = Some(found.id.clone());
+        status.common.origin = Some(found.origin);
+        // The create that was announced with this password is the one that made the user we found.
+        if self.relation(view) == Relation::Intended && found.origin == Origin::Created {
+            status.password_fingerprint = self.fingerprint(view);
+        }
+    }
+
+    fn output(&self, _view: &View<'_>) -> Option<Output> {
+        None
+    }
+
+    fn removal_reads(&self, view: &View<'_>) -> Vec<Read> {
+        let by_id = self.by_our_id(view.owner);
+        if view.announced && view.status.common.id.is_none() && !view.remote.has(&by_id) { vec![by_id] } else { vec![] }
+    }
+
+    fn plan_removal(&self, view: &View<'_>) -> Plan {
+        let mut plan = Plan::default();
+        if self.deletion_policy(view.status.common.origin) == DeletionPolicy::Orphan {
+            return plan;
+        }
+        let left = || {
+            let found = view.remote.one(&self.by_our_id(view.owner))?;
+            let judged = ownership::judge(ObjectKind::User, found, view.owner, None, false);
+            judged.is_ok().then(|| text(found, "user_id").map(str::to_owned)).flatten()
+        };
+        if let Some(id) = view.status.common.id.clone().or_else(left) {
+            plan.calls.push(Call::Delete { kind: ObjectKind::User, id });
+        }
+        plan
+    }
+}
+
+impl Auth0UserSpec {
+    fn suffix(&self, owner: &Owner) -> String {
+        self.user_id.clone().unwrap_or_else(|| owner.uid.clone())
+    }
+
+    fn by_our_id(&self, owner: &Owner) -> Read {
+        Read::Get(ObjectKind::User, format!("auth0|{}", self.suffix(owner)))
+    }
+
+    fn by_email(&self) -> Option<Read> {
+        self.email.as_ref().map(|email| Read::UsersWithEmail(email.to_lowercase()))
+    }
+
+    fn find_by_id<'a>(&self, view: &'a View<'_>) -> Option<&'a Fields> {
+        let by_id = view.status.common.id.clone().map(|id| Read::Get(ObjectKind::User, id));
+        by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&self.by_our_id(view.owner)))
+    }
+
+    /// The user with our e-mail in our connection. A linked account has no profile of its own: its e-mail shows the primary,
+    /// another person's record perhaps.
+    fn find_by_email<'a>(&self, connection: &str, view: &'a View<'_>) -> Option<Result<&'a Fields, Refusal>> {
+        let users = view.remote.all(&self.by_email()?);
+        let connections = |user: &Fields| -> Vec<String> {
+            let identities = user.get("identities").and_then(Value::as_array).into_iter().flatten();
+            identities.filter_map(|identity| identity["connection"].as_str().map(str::to_owned)).collect()
+        };
+        if let Some(user) = users.iter().find(|user| connections(user).first().is_some_and(|first| first == connection))
+        {
+            return Some(Ok(user));
+        }
+        let linked = users.iter().find(|user| connections(user).iter().any(|other| other == connection))?;
+        Some(Err(Refusal::new(
+            Reason::LinkedToAnotherUser,
+            format!(
+                "the account with this e-mail in connection {connection} is linked to the user {}; unlink it in the tenant, or choose another e-mail",
+                text(linked, "user_id").unwrap_or_default()
+            ),
+        )))
+    }
+
+    fn connection_name(&self, view: &View<'_>) -> Result<String, Refusal> {
+        let Some(reference) = &self.connection_ref else {
+            return Ok(self.connection.clone().unwrap_or_default());
+        };
+        let connection = view.references.connections.get(&reference.name);
+        match connection {
+            Some(connection) if connection.strategy != "auth0" => {
+                Err(Refusal::not_yet(&format!("a user in a connection of strategy {}", connection.strategy)))
+            }
+            Some(connection) => Ok(connection.name.clone()),
+            None => Err(Refusal::new(
+                Reason::ReferenceNotFound,
+                format!("the Auth0Connection {} does not exist; create it", reference.name),
+            )),
+        }
+    }
+
+    fn create(&self, connection: &str, view: &View<'_>) -> Result<Call, Refusal> {
+        let mut body = Body::from(profile(self, view.owner, Origin::Created)?);
+        body.fields.insert("connection".to_owned(), connection.into());
+        body.fields.insert("user_id".to_owned(), self.suffix(view.owner).into());
+        // Without it Auth0 sends a mail to whoever is not verified (wire: default true on create).
+        body.fields.insert("verify_email".to_owned(), self.verify_email.unwrap_or(false).into());
+        let Some(password) = self.password(view) else {
+            return Err(Refusal::invalid(
+                "a new user in a database needs a password; add spec.password.secretKeyRef (only an adopted user goes without)",
+            ));
+        };
+        body.secrets.insert("password", password.clone());
+        Ok(Call::Create { kind: ObjectKind::User, body })
+    }
+
+    /// The parts of a change that Auth0 takes together.
+    fn changes(&self, have: &Fields, origin: Origin, view: &View<'_>) -> Result<Vec<Body>, Refusal> {
+        let want = profile(self, view.owner, origin)?;
+        let mut change = diff(&want, have);
+        let same_email = |key: &str| {
+            text(&want, key).is_some_and(|email| text(have, key).is_some_and(|other| other.to_lowercase() == email))
+        };
+        if same_email("email") {
+            change.remove("email");
+        }
+        // Absent until somebody sets it (recordings), which means the same as false.
+        if change.get("blocked") == Some(&Value::Bool(false)) && !have.contains_key("blocked") {
+            change.remove("blocked");
+        }
+        if !view.spec_changed {
+            change.retain(|key, _| !PEOPLES_OWN.contains(&key.as_str()) && !is_incident(key, have));
+        }
+        // Metadata merges at the first level, so only the keys that differ are sent.
+        for key in ["user_metadata", "app_metadata"] {
+            if let (Some(Value::Object(wanted)), Some(Value::Object(current))) = (change.get(key), have.get(key)) {
+                let differing = diff(wanted, current);
+                change.insert(key.to_owned(), Value::Object(differing));
+            }
+        }
+        let mut email = Fields::new();
+        for key in ["email", "email_verified"] {
+            email.extend(change.remove_entry(key));
+        }
+        if let Some(verify) = self.verify_email.filter(|_| email.contains_key("email")) {
+            email.insert("verify_email".to_owned(), verify.into());
+        }
+        let username: Fields = change.remove_entry("username").into_iter().collect();
+        Ok([username, email, change].into_iter().filter(|part| !part.is_empty()).map(Body::from).collect())
+    }
+
+    fn password_ref(&self) -> Option<&SecretKeyRef> {
+        let Password { secret_key_ref, generate: _, take_over: _ } = self.password.as_ref()?;
+        secret_key_ref.as_ref()
+    }
+
+    fn password<'a>(&self, view: &View<'a>) -> Option<&'a SecretString> {
+        let SecretKeyRef { name, key } = self.password_ref()?;
+        view.references.secrets.get(&(name.clone(), key.clone()))
+    }
+
+    fn fingerprint(&self, view: &View<'_>) -> Option<String> {
+        Some(view.key.fingerprint(&view.owner.uid, &view.tenant.domain, self.password(view)?))
+    }
+
+    fn relation(&self, view: &View<'_>) -> Relation {
+        let recorded = view.status.password_fingerprint.as_deref();
+        self.fingerprint(view).map_or(Relation::Same, |fingerprint| view.key.relation(recorded, &fingerprint))
+    }
+
+    /// Whether the password of a user that exists is to be written. An adopted one only with `takeOver`.
+    fn password_to_write(&self, origin: Origin, view: &View<'_>) -> bool {
+        let may =
+            origin == Origin::Created || self.password.as_ref().and_then(|password| password.take_over) == Some(true);
+        let just_found = view.status.common.id.is_none();
+        may && match self.relation(view) {
+            Relation::Changed => true,
+            Relation::Intended => !just_found,
+            Relation::Unknown => origin == Origin::Adopted,
+            Relation::Same | Relation::ForeignKey => false,
+        }
+    }
+}
+
+fn update(id: &str, connection: &str, mut body: Body) -> Call {
+    body.fields.insert("connection".to_owned(), connection.into());
+    Call::Update { kind: ObjectKind::User, id: id.to_owned(), body }
+}
+
+/// Somebody may be responding to an incident: a block and a verification are never taken back on our own.
+fn is_incident(key: &str, have: &Fields) -> bool {
+    matches!(key, "blocked" | "email_verified") && have.get(key).and_then(Value::as_bool) == Some(true)
+}
+
+/// The user as wanted, in Auth0's names; without connection, id and password.
+fn profile(spec: &Auth0UserSpec, owner: &Owner, origin: Origin) -> Result<Fields, Refusal> {
+    let Auth0UserSpec {
+        tenant_ref: _,
+        connection_ref: _,
+        connection: _,
+        email,
+        username,
+        phone_number: _,
+        password: _,
+        user_id: _,
+        email_verified,
+        phone_verified: _,
+        verify_email: _,
+        blocked,
+        given_name,
+        family_name,
+        name,
+        nickname,
+        picture,
+        user_metadata,
+        app_metadata,
+        policies: _,
+    } = spec;
+    let mut want = Fields::new();
+    // Auth0's own user store keeps e-mails in lower case (OpenAPI description).
+    put(&mut want, "email", email.as_ref().map(|email| email.to_lowercase()))?;
+    put(&mut want, "username", username.as_ref().map(|username| username.to_lowercase()))?;
+    put(&mut want, "email_verified", *email_verified)?;
+    put(&mut want, "blocked", *blocked)?;
+    put(&mut want, "given_name", given_name.as_ref())?;
+    put(&mut want, "family_name", family_name.as_ref())?;
+    put(&mut want, "name", name.as_ref())?;
+    put(&mut want, "nickname", nickname.as_ref())?;
+    put(&mut want, "picture", picture.as_ref())?;
+    put(&mut want, "user_metadata", user_metadata.as_ref())?;
+    let mut stamped = app_metadata.clone().unwrap_or_default();
+    stamped.insert(STAMP_KEY.to_owned(), owner.stamp(origin).into());
+    want.insert("app_metadata".to_owned(), Value::Object(stamped));
+    Ok(want)
+}

@@ -1,0 +1,286 @@
+//! One tenant, over HTTP: answers reads, carries out calls. Knows the calls of a plan and no custom resource.
+//!
+//! call ──▶ guard ──▶ token ──▶ gate ──▶ HTTP ──▶ error or answer ──▶ secrets out ──▶ inventory
+
+mod error;
+mod gate;
+mod guard;
+mod inventory;
+mod redact;
+mod token;
+mod transport;
+
+pub use error::{Error, MANAGEMENT_CLIENT_DISABLED, is_password_error};
+pub use token::{Credentials, Scopes};
+pub use transport::{Observe, http_client};
+
+use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, stamp_of, text};
+use error::Tried;
+use inventory::Inventory;
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use std::{collections::BTreeMap, time::Duration};
+use transport::{Request, Transport};
+
+/// The client for one tenant.
+pub struct Tenant {
+    facts: TenantFacts,
+    transport: Transport,
+    inventory: Inventory,
+}
+
+/// What a read or a write brought.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The objects, without secrets.
+    pub objects: Vec<Fields>,
+    /// The client secret, where the object is a client and shows it.
+    pub client_secret: Option<SecretString>,
+}
+
+impl Answer {
+    /// The first object; empty where there is none.
+    pub fn object(&self) -> Fields {
+        self.objects.first().cloned().unwrap_or_default()
+    }
+}
+
+/// Ids of what earlier calls of a plan created, which later ones refer to.
+#[derive(Debug, Default)]
+pub struct Created(BTreeMap<ObjectKind, String>);
+
+/// What we may manage of a client. Positive, so that a read never asks for a secret: one that does is logged by the tenant.
+const CLIENT_FIELDS: &str = "client_id,name,description,app_type,oidc_conformant,jwt_configuration,grant_types,callbacks,\
+allowed_logout_urls,web_origins,allowed_origins,token_endpoint_auth_method,client_metadata,organization_usage";
+
+impl Tenant {
+    /// A client for the tenant of `facts`. Nothing is sent yet.
+    pub fn new(facts: TenantFacts, client_secret: SecretString, http: reqwest::Client, observe: Observe) -> Self {
+        let base = facts.endpoint.clone().unwrap_or_else(|| format!("https://{}", facts.domain));
+        // Always the canonical domain, also when calls go elsewhere (Auth0's documentation).
+        let audience = format!("https://{}/api/v2/", facts.domain);
+        let credentials = Credentials { client_id: facts.management_client.clone(), client_secret };
+        let base = base.trim_end_matches('/').to_owned();
+        let transport = Transport::new(http, base, facts.custom_domain.clone(), audience, credentials, observe);
+        Self { facts, transport, inventory: Inventory::default() }
+    }
+
+    /// Names of this tenant.
+    pub fn facts(&self) -> &TenantFacts {
+        &self.facts
+    }
+
+    /// The scopes that the operator's client has. Fetches a token when there is none.
+    ///
+    /// # Errors
+    /// When no token is to be had.
+    pub async fn scopes(&self) -> Result<Scopes, Error> {
+        self.transport.scopes().await
+    }
+
+    /// Makes the next call fetch a new token, with the scopes of that moment.
+    pub async fn discard_token(&self) {
+        self.transport.discard_token().await;
+    }
+
+    /// Answers a question; from what is known when that is younger than `max_age`.
+    ///
+    /// # Errors
+    /// When the tenant gives no answer. That there is no such object is an answer.
+    pub async fn read(&self, read: &Read, max_age: Duration) -> Result<Answer, Error> {
+        if let Some(objects) = self.inventory.get(read, max_age) {
+            return Ok(Answer { objects, client_secret: None });
+        }
+        let answer = match self.ask(read).await {
+            Err(Error::Gone(_)) => Answer::default(),
+            other => other?,
+        };
+        self.inventory.learn(read, &answer.objects);
+        Ok(answer)
+    }
+
+    async fn ask(&self, read: &Read) -> Result<Answer, Error> {
+        match read {
+            Read::Get(ObjectKind::Client, id) => {
+                let fields = vec![("fields", CLIENT_FIELDS.to_owned()), ("include_fields", "true".to_owned())];
+                self.get(ObjectKind::Client, vec!["clients", id], fields).await
+            }
+            Read::Get(kind, id) => self.get(*kind, vec![kind.collection(), id], vec![]).await,
+            Read::ConnectionNamed(name) => {
+                self.get(ObjectKind::Connection, vec!["connections"], vec![("name", name.clone())]).await
+            }
+            Read::ConnectionClients(id) => {
+                let clients = self
+                    .pages(vec!["connections", id, "clients"], "clients", vec![("take", "1000".to_owned())])
+                    .await?;
+                Ok(Answer { objects: clients, client_secret: None })
+            }
+            Read::StampedClient(stamp) => self.stamped_client(stamp).await,
+            Read::Grants { client, audience } => {
+                let query = vec![("client_id", client.clone()), ("audience", audience.clone())];
+                self.get(ObjectKind::ClientGrant, vec!["client-grants"], query).await
+            }
+            Read::UsersWithEmail(email) => {
+                self.get(ObjectKind::User, vec!["users-by-email"], vec![("email", email.clone())]).await
+            }
+            Read::ClientSecret(id) if self.scopes().await?.contains("read:client_keys") => {
+                self.get(ObjectKind::Client, vec!["clients", id], vec![]).await
+            }
+            Read::ClientSecret(_) => Ok(Answer::default()),
+        }
+    }
+
+    /// Clients have no unique name, so the one with our stamp is looked for in the list.
+    async fn stamped_client(&self, stamp: &str) -> Result<Answer, Error> {
+        let query = vec![
+            ("fields", "client_id,client_metadata".to_owned()),
+            ("include_fields", "true".to_owned()),
+            ("is_global", "false".to_owned()),
+            ("take", "100".to_owned()),
+        ];
+        let clients = self.pages(vec!["clients"], "clients", query).await?;
+        let stamped = clients.iter().find(|client| stamp_of(ObjectKind::Client, client) == Some(stamp));
+        match stamped.and_then(|client| text(client, "client_id")) {
+            Some(id) => Box::pin(self.ask(&Read::Get(ObjectKind::Client, id.to_owned()))).await,
+            None => Ok(Answer::default()),
+        }
+    }
+
+    async fn get(&self, kind: ObjectKind, path: Vec<&str>, query: Vec<(&str, String)>) -> Result<Answer, Error> {
+        let what = format!("read the {}", kind.noun());
+        let tried = Tried { what, noun: kind.noun(), is_secret: false };
+        let answer = self.transport.send(Request { method: Method::GET, path, query, body: None, tried }).await?;
+        Ok(strip(kind, answer))
+    }
+
+    /// All pages of a list with checkpoint pagination: `next` is absent on the last one.
+    async fn pages(&self, path: Vec<&str>, key: &str, query: Vec<(&str, String)>) -> Result<Vec<Fields>, Error> {
+        let mut all = vec![];
+        let mut from = None;
+        loop {
+            let query = query.iter().cloned().chain(from.map(|from| ("from", from))).collect();
+            let tried = Tried { what: format!("list {key}"), noun: "connection", is_secret: false };
+            let request = Request { method: Method::GET, path: path.clone(), query, body: None, tried };
+            let mut page = self.transport.send(request).await?;
+            all.extend(objects(page[key].take()));
+            match page["next"].as_str().filter(|next| !next.is_empty()) {
+                Some(next) => from = Some(next.to_owned()),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Carries out one call of a plan; `created` takes note of new ids for the calls that follow.
+    ///
+    /// # Errors
+    /// When the tenant refuses, or its answer is lost: then the effect is unknown ([`Error::Unavailable`]).
+    pub async fn execute(&self, call: &Call, created: &mut Created) -> Result<Answer, Error> {
+        guard::check(call, &self.facts)?;
+        let scopes = self.scopes().await?;
+        if let Some(missing) = call.scopes().into_iter().find(|scope| !scopes.contains(scope)) {
+            return Err(Error::ScopeMissing(missing));
+        }
+        let kind = call.kind();
+        let id = self.id_of(call, created)?;
+        let (method, path, body) = match call {
+            Call::Create { body, .. } => (Method::POST, vec![kind.collection()], Some(json(body))),
+            Call::CreateGrant { fields, .. } => {
+                let mut body = Body::from(fields.clone());
+                body.fields.insert("client_id".to_owned(), id.clone().into());
+                (Method::POST, vec![kind.collection()], Some(json(&body)))
+            }
+            Call::Update { body, .. } => (Method::PATCH, vec![kind.collection(), &id], Some(json(body))),
+            Call::Delete { .. } => (Method::DELETE, vec![kind.collection(), &id], None),
+            Call::EnableClients { changes, .. } => {
+                let changes: Vec<_> = changes
+                    .iter()
+                    .map(|(id, enabled)| serde_json::json!({"client_id": id, "status": enabled}))
+                    .collect();
+                (
+                    Method::PATCH,
+                    vec!["connections", &id, "clients"],
+                    Some(Value::from(changes).to_string().into_bytes()),
+                )
+            }
+        };
+        let tried = Tried { what: call.to_string(), noun: kind.noun(), is_secret: call.carries_secret() };
+        let sent = self.transport.send(Request { method, path, query: vec![], body, tried }).await;
+        let answer = match sent {
+            // Deletes are idempotent: what is gone is as wanted.
+            Err(Error::Gone(_)) if matches!(call, Call::Delete { .. }) => Value::Null,
+            Err(error) => {
+                self.inventory.forget(kind, &id);
+                return Err(error);
+            }
+            Ok(answer) => answer,
+        };
+        let answer = strip(kind, answer);
+        let object = answer.object();
+        let id = text(&object, kind.id_key()).filter(|_| call.is_create()).map_or(id, str::to_owned);
+        self.inventory.wrote(call, &id, &object);
+        if call.is_create() {
+            created.0.insert(kind, id);
+        }
+        Ok(answer)
+    }
+
+    /// The id in the path of a call; for a new grant, its client's.
+    fn id_of(&self, call: &Call, created: &Created) -> Result<String, Error> {
+        let (target, kind) = match call {
+            Call::Create { .. } => return Ok(String::new()),
+            Call::Update { id, .. } | Call::Delete { id, .. } => return Ok(id.clone()),
+            Call::CreateGrant { client, .. } => (client, ObjectKind::Client),
+            Call::EnableClients { connection, .. } => (connection, ObjectKind::Connection),
+        };
+        match target {
+            Target::Known(id) => Ok(id.clone()),
+            Target::CreatedByThisPlan => created.0.get(&kind).cloned().ok_or_else(|| {
+                Error::Guarded(format!(
+                    "the {} of this plan was not created, so the operator did not {call}",
+                    kind.noun()
+                ))
+            }),
+        }
+    }
+}
+
+/// The body on the wire: the only place where secret values join the rest.
+fn json(body: &Body) -> Vec<u8> {
+    let mut whole = body.fields.clone();
+    for (key, secret) in &body.secrets {
+        whole.insert((*key).to_owned(), secret.expose_secret().into());
+    }
+    Value::Object(whole).to_string().into_bytes()
+}
+
+fn strip(kind: ObjectKind, answer: Value) -> Answer {
+    let mut objects = objects(answer);
+    let mut client_secret = None;
+    for object in &mut objects {
+        client_secret = redact::redact(kind, object).or(client_secret);
+    }
+    Answer { objects, client_secret }
+}
+
+fn objects(answer: Value) -> Vec<Fields> {
+    match answer {
+        Value::Object(object) => vec![object],
+        Value::Array(items) => items
+            .into_iter()
+            .filter_map(|item| match item {
+                Value::Object(object) => Some(object),
+                _ => None,
+            })
+            .collect(),
+        _ => vec![],
+    }
+}
+
+/// A random number from 0 to 1, so that waits differ.
+pub fn jitter() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness there is no jitter, which only makes waits equal.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,178 @@
+//! The operator's access token for the Management API: fetched once for all callers, renewed early, kept in memory only.
+
+use super::{
+    error::Error,
+    gate::{Gate, wait_asked_for},
+    jitter,
+    transport::Observe,
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
+use tokio::{sync::Mutex, time::Instant};
+
+/// What the operator proves its identity with.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The id of the operator's client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+}
+
+/// Scopes of a token.
+pub type Scopes = BTreeSet<String>;
+
+struct Token {
+    value: SecretString,
+    scopes: Scopes,
+    renew_at: Instant,
+}
+
+/// Fetches and keeps the token of one tenant.
+pub(super) struct Tokens {
+    http: reqwest::Client,
+    url: String,
+    audience: String,
+    credentials: Credentials,
+    observe: Observe,
+    gate: Gate,
+    /// A `tokio` mutex, held while a token is fetched: callers wait for the one request.
+    token: Mutex<Option<Token>>,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: SecretString,
+    scope: Option<String>,
+    expires_in: u64,
+}
+
+#[derive(Default, Deserialize)]
+struct OAuthError {
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+impl Tokens {
+    pub(super) fn new(
+        http: reqwest::Client,
+        base: &str,
+        audience: String,
+        credentials: Credentials,
+        observe: Observe,
+    ) -> Self {
+        let url = format!("{base}/oauth/token");
+        Self { http, url, audience, credentials, observe, gate: Gate::default(), token: Mutex::new(None) }
+    }
+
+    /// A token that is good for a while, and its scopes.
+    pub(super) async fn current(&self) -> Result<(SecretString, Scopes), Error> {
+        let mut token = self.token.lock().await;
+        if let Some(token) = token.as_ref().filter(|token| Instant::now() < token.renew_at) {
+            return Ok((token.value.clone(), token.scopes.clone()));
+        }
+        match self.fetch().await {
+            Ok(fresh) => {
+                let current = (fresh.value.clone(), fresh.scopes.clone());
+                *token = Some(fresh);
+                Ok(current)
+            }
+            Err(error) => {
+                *token = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// The next call fetches a new token. `refused` is the token that was answered with 401, so that many callers with the
+    /// same old token cause one new one.
+    pub(super) async fn discard(&self, refused: Option<&SecretString>) {
+        let mut token = self.token.lock().await;
+        let is_current =
+            |token: &Token| refused.is_none_or(|refused| refused.expose_secret() == token.value.expose_secret());
+        if token.as_ref().is_some_and(is_current) {
+            *token = None;
+        }
+    }
+
+    async fn fetch(&self) -> Result<Token, Error> {
+        if let Some(wait) = self.gate.closed_for() {
+            return Err(Error::Throttled(wait));
+        }
+        let asked_at = Instant::now();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &self.credentials.client_id),
+            ("client_secret", self.credentials.client_secret.expose_secret()),
+            ("audience", &self.audience),
+        ];
+        let answer = self.http.post(&self.url).form(&form).send().await;
+        let answer = answer.map_err(|error| super::transport::lost(&error))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        (self.observe)("POST", "oauth/token", status.as_u16());
+        let body = answer.bytes().await.map_err(|error| super::transport::lost(&error))?;
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            // The reset of /oauth/token can be hours ahead (recordings: 1,700 to 16,000 s), so only retry-after counts.
+            let mut headers = headers;
+            headers.remove("x-ratelimit-reset");
+            let wait = wait_asked_for(&headers, SystemTime::now(), jitter());
+            self.gate.close_for(wait);
+            return Err(Error::Throttled(wait));
+        }
+        if !status.is_success() {
+            return Err(self.refusal(status, &body));
+        }
+        let granted: Granted = serde_json::from_slice(&body)
+            .map_err(|_| Error::Unavailable("the answer of /oauth/token is not a token".to_owned()))?;
+        let scopes = granted.scope.or_else(|| scope_claim(granted.access_token.expose_secret())).unwrap_or_default();
+        Ok(Token {
+            value: granted.access_token,
+            scopes: scopes.split_whitespace().map(str::to_owned).collect(),
+            renew_at: asked_at + Duration::from_secs(granted.expires_in).mul_f64(0.8),
+        })
+    }
+
+    fn refusal(&self, status: StatusCode, body: &[u8]) -> Error {
+        if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+            return Error::Unavailable(format!("status {} from /oauth/token", status.as_u16()));
+        }
+        let OAuthError { error, error_description } = serde_json::from_slice(body).unwrap_or_default();
+        Error::CredentialsRefused(if error_description.starts_with("Service not enabled within domain") {
+            format!(
+                "the tenant does not know the audience {}; check spec.domain (the canonical domain) and spec.endpoint",
+                self.audience
+            )
+        } else if error_description.contains("is not authorized to access") {
+            format!(
+                "the client in the credentials Secret is not authorized for {}; authorize it for the Management API in the tenant",
+                self.audience
+            )
+        } else if error == "unauthorized_client" {
+            "the client in the credentials Secret may not use the grant type client_credentials; allow it in the tenant"
+                .to_owned()
+        } else {
+            format!(
+                "the tenant refused the client id and secret in the credentials Secret (status {}); put the right ones there",
+                status.as_u16()
+            )
+        })
+    }
+}
+
+/// The `scope` claim of a JWT, unverified: it only decides what we ask for.
+fn scope_claim(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        scope: String,
+    }
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice::<Claims>(&payload).ok().map(|claims| claims.scope)
+}

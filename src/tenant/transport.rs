@@ -1,0 +1,172 @@
+//! One HTTP exchange with the Management API: token, gate, headers, and what the status means.
+
+use super::{
+    error::{self, Error, Tried},
+    gate::{Gate, wait_asked_for},
+    jitter,
+    token::{Credentials, Scopes, Tokens},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration, time::SystemTime};
+
+/// Is told of every exchange: method, endpoint (the collection's name, never an id), status (0 for no answer).
+pub type Observe = Arc<dyn Fn(&'static str, &str, u16) + Send + Sync>;
+
+/// Unreserved characters of RFC 3986 stay, all else is encoded: user ids hold `|`, identifiers `/` and `:`.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A request to the Management API.
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    /// Segments after `/api/v2/`, not encoded.
+    pub(super) path: Vec<&'a str>,
+    pub(super) query: Vec<(&'a str, String)>,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) tried: Tried,
+}
+
+pub(super) struct Transport {
+    http: reqwest::Client,
+    base: String,
+    custom_domain: Option<String>,
+    tokens: Tokens,
+    gate: Gate,
+    observe: Observe,
+}
+
+/// The HTTP client that all tenants share. Never follows redirects: a token must not travel.
+///
+/// # Errors
+/// When the TLS backend cannot be set up.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .user_agent(concat!("auth0-operator/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(30))
+        .build()
+}
+
+impl Transport {
+    pub(super) fn new(
+        http: reqwest::Client,
+        base: String,
+        custom_domain: Option<String>,
+        audience: String,
+        credentials: Credentials,
+        observe: Observe,
+    ) -> Self {
+        let tokens = Tokens::new(http.clone(), &base, audience, credentials, observe.clone());
+        Self { http, base, custom_domain, tokens, gate: Gate::default(), observe }
+    }
+
+    /// The scopes of the current token, which is fetched when there is none.
+    pub(super) async fn scopes(&self) -> Result<Scopes, Error> {
+        Ok(self.tokens.current().await?.1)
+    }
+
+    pub(super) async fn discard_token(&self) {
+        self.tokens.discard(None).await;
+    }
+
+    /// Sends a request; `Null` for an empty answer. A 401 costs one new token and one more try, since a request that was not
+    /// authenticated had no effect; nothing else is repeated here.
+    pub(super) async fn send(&self, request: Request<'_>) -> Result<Value, Error> {
+        let (token, _) = self.tokens.current().await?;
+        match self.exchange(&request, &token).await? {
+            (StatusCode::UNAUTHORIZED, _) => self.tokens.discard(Some(&token)).await,
+            (status, body) => return read(status, &body, request.tried),
+        }
+        let (token, _) = self.tokens.current().await?;
+        match self.exchange(&request, &token).await? {
+            (StatusCode::UNAUTHORIZED, _) => Err(Error::CredentialsRefused(
+                "the Management API refuses the token that the tenant issued; check spec.domain and the client's grant"
+                    .to_owned(),
+            )),
+            (status, body) => read(status, &body, request.tried),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request<'_>,
+        token: &secrecy::SecretString,
+    ) -> Result<(StatusCode, Vec<u8>), Error> {
+        if let Some(wait) = self.gate.closed_for() {
+            return Err(Error::Throttled(wait));
+        }
+        let path: Vec<String> =
+            request.path.iter().map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
+        let url = format!("{}/api/v2/{}", self.base, path.join("/"));
+        let mut outgoing = self
+            .http
+            .request(request.method.clone(), url)
+            .query(&request.query)
+            .bearer_auth(secrecy::ExposeSecret::expose_secret(token));
+        if let Some(domain) = self.custom_domain.as_ref().filter(|_| path.first().is_some_and(|first| first == "users"))
+        {
+            outgoing = outgoing.header("Auth0-Custom-Domain", domain);
+        }
+        if let Some(body) = &request.body {
+            outgoing = outgoing.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let method = static_name(&request.method);
+        let endpoint = endpoint(&request.path);
+        let answer = outgoing.send().await.map_err(|error| {
+            (self.observe)(method, &endpoint, 0);
+            lost(&error)
+        })?;
+        let status = answer.status();
+        (self.observe)(method, &endpoint, status.as_u16());
+        tracing::debug!(method, endpoint, status = status.as_u16(), "call to the tenant");
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let wait = wait_asked_for(answer.headers(), SystemTime::now(), jitter());
+            self.gate.close_for(wait);
+            return Err(Error::Throttled(wait));
+        }
+        let body = answer.bytes().await.map_err(|error| lost(&error))?;
+        Ok((status, body.to_vec()))
+    }
+}
+
+fn read(status: StatusCode, body: &[u8], tried: Tried) -> Result<Value, Error> {
+    if status.is_redirection() {
+        return Err(Error::Unavailable(format!("status {}: redirects are not followed", status.as_u16())));
+    }
+    if !status.is_success() {
+        return Err(error::of_answer(status, body, tried));
+    }
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body).map_err(|_| Error::Unavailable("the answer is not JSON".to_owned()))
+}
+
+/// What is counted: the collection, and the sub-collection where there is one. Ids are left out.
+fn endpoint(path: &[&str]) -> String {
+    match path {
+        [collection, _, sub] => format!("{collection}/{sub}"),
+        [collection, ..] => (*collection).to_owned(),
+        [] => String::new(),
+    }
+}
+
+fn static_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "OTHER",
+    }
+}
+
+/// The error for an exchange without an answer. Never the URL: its query can hold an e-mail address.
+pub(super) fn lost(error: &reqwest::Error) -> Error {
+    if error.is_connect() {
+        return Error::Unreachable("no connection".to_owned());
+    }
+    Error::Unavailable(if error.is_timeout() { "no answer in time" } else { "the connection broke" }.to_owned())
+}
