@@ -27,10 +27,7 @@ use k8s_openapi::{
 use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
-    runtime::{
-        conditions::is_crd_established,
-        wait::await_condition,
-    },
+    runtime::{conditions::is_crd_established, wait::await_condition},
 };
 use serde_json::Value;
 
@@ -52,7 +49,8 @@ fn main() -> ExitCode {
         return cli::run_from(env::args_os());
     }
     let is_once = env::args().nth(1).as_deref() == Some("--once");
-    let outcome = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| runtime.block_on(demo(is_once)));
+    let outcome =
+        tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| runtime.block_on(demo(is_once)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -70,7 +68,8 @@ async fn demo(is_once: bool) -> Result<()> {
     done("a Kubernetes control plane knows Auth0Tenant, Auth0Api, Auth0Connection and Auth0User");
 
     let (domain, client_id, client_secret) = tenant_of_samples()?;
-    let emulator = Emulator::start(Config { domain: domain.clone(), client_id, client_secret, ..Config::default() }).await?;
+    let emulator =
+        Emulator::start(Config { domain: domain.clone(), client_id, client_secret, ..Config::default() }).await?;
     done(&format!("an emulator answers as the Auth0 tenant {domain} at {}", emulator.url()));
 
     let mut operator = Operator::start(control_plane.kubeconfig())?;
@@ -94,7 +93,8 @@ async fn demo(is_once: bool) -> Result<()> {
     expect_scopes(&claims, &application.scope)?;
 
     headline("A user logs in");
-    let password = secret_values(&kubernetes, "ada").await?.remove("password").ok_or("the Secret ada holds no password")?;
+    let password =
+        secret_values(&kubernetes, "ada").await?.remove("password").ok_or("the Secret ada holds no password")?;
     let login = application.log_in("BasicCalculator", "ada@example.com", &password).await?;
     let claims = application.verify(text(&login, "access_token")?, &application.audience).await?;
     print_token("her token for the API", &claims, &["iss", "aud", "sub", "gty", "scope"]);
@@ -269,7 +269,11 @@ async fn print_calls(endpoint: &str) -> Result<()> {
     }
     let said: Vec<_> = calls.iter().map(|(resource, count)| format!("{count} for the {resource}")).collect();
     let said = format!("Management API calls: {}", said.join(", "));
-    if calls.into_values().eq([3, 2, 1]) { done(&said) } else { return Err(format!("3, 2 and 1 were expected; {said}").into()) }
+    if calls.into_values().eq([3, 2, 1]) {
+        done(&said)
+    } else {
+        return Err(format!("3, 2 and 1 were expected; {said}").into());
+    }
     Ok(())
 }
 
@@ -320,7 +324,11 @@ impl Application {
         ];
         let response = self.http.post(&self.token_url).form(&[grant, &client].concat()).send().await?;
         let (status, answer): (_, Value) = (response.status(), response.json().await?);
-        if status.is_success() { Ok(answer) } else { Err(format!("no token: {status} {}", answer["error_description"]).into()) }
+        if status.is_success() {
+            Ok(answer)
+        } else {
+            Err(format!("no token: {status} {}", answer["error_description"]).into())
+        }
     }
 
     /// The claims of a token, once signature, issuer, audience and expiry are proven.

@@ -1,7 +1,7 @@
 //! Builds the binaries from the Go modules that `go.mod` and `go.sum` pin.
 //!
-//! Another version of Kubernetes gets a `go.mod` of its own, whose sums Go's checksum database vouches for. etcd stays the pinned
-//! one then: both in one module would lift the other Kubernetes to this etcd's libraries.
+//! Another version of Kubernetes gets a `go.mod` of its own, whose sums Go's checksum database vouches for. etcd stays
+//! the pinned one then: both in one module would lift the other Kubernetes to this etcd's libraries.
 
 use std::{
     ffi::OsStr,
@@ -158,8 +158,8 @@ fn its_go_mod(version: Version, go: &Path, scratch: &Path) -> Result<String, Err
     fs::read_to_string(&file).map_err(error::io(format!("read {file}")))
 }
 
-/// A `go.mod` that requires a version of Kubernetes. Kubernetes replaces its staging modules by folders of its repository,
-/// which only counts there: here they are the published ones.
+/// A `go.mod` that requires a version of Kubernetes. Kubernetes replaces its staging modules by folders of its
+/// repository, which only counts there: here they are the published ones.
 fn go_mod(version: Version, its_go_mod: &str) -> String {
     let go = its_go_mod.lines().find(|line| line.starts_with("go ")).unwrap_or_default();
     let staging: String = its_go_mod

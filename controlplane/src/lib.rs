@@ -1,6 +1,6 @@
 //! A real Kubernetes control plane on loopback, for tests and the demo: etcd, kube-apiserver and
-//! kube-controller-manager, without nodes. RBAC, admission, CRDs with CEL, namespace deletion and garbage collection are the
-//! real ones; Pods stay Pending.
+//! kube-controller-manager, without nodes. RBAC, admission, CRDs with CEL, namespace deletion and garbage collection
+//! are the real ones; Pods stay Pending.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), controlplane::Error> {
@@ -10,21 +10,21 @@
 //! # Ok(()) }
 //! ```
 //!
-//! **Where the binaries come from.** `KUBEBUILDER_ASSETS` where set: a folder with all three of them (`setup-envtest` brings no
-//! kube-controller-manager: put that of the same release beside). Else they are built with Go from the modules that `go.mod` and
-//! `go.sum` beside this crate pin, once, in about five minutes on two cores, and kept in
-//! `$XDG_CACHE_HOME/auth0-operator/controlplane` (`~/.cache` by default), 250 MB a version; other sources get another folder, and
-//! old ones may be deleted. Several processes may start at once: one builds, the others wait. `cargo run -p controlplane -- build`
-//! builds ahead of time.
+//! **Where the binaries come from.** `KUBEBUILDER_ASSETS` where set: a folder with all three of them (`setup-envtest`
+//! brings no kube-controller-manager: put that of the same release beside). Else they are built with Go from the
+//! modules that `go.mod` and `go.sum` beside this crate pin, once, in about five minutes on two cores, and kept in
+//! `$XDG_CACHE_HOME/auth0-operator/controlplane` (`~/.cache` by default), 250 MB a version; other sources get another
+//! folder, and old ones may be deleted. Several processes may start at once: one builds, the others wait.
+//! `cargo run -p controlplane -- build` builds ahead of time.
 //!
-//! **Which Kubernetes.** The one that `go.mod` pins, or [`Config::kubernetes`], or `CONTROLPLANE_KUBERNETES_VERSION` for
-//! [`ControlPlane::start`]. Binaries from `KUBEBUILDER_ASSETS` are taken as they are.
+//! **Which Kubernetes.** The one that `go.mod` pins, or [`Config::kubernetes`], or `CONTROLPLANE_KUBERNETES_VERSION`
+//! for [`ControlPlane::start`]. Binaries from `KUBEBUILDER_ASSETS` are taken as they are.
 //!
-//! **How it ends.** With the value, or with the process, also by SIGKILL: nothing is left running, and its folder is removed
-//! (`process.rs`).
+//! **How it ends.** With the value, or with the process, also by SIGKILL: nothing is left running, and its folder is
+//! removed (`process.rs`).
 //!
-//! **What takes its time.** Kubernetes waits 5 s before it empties a deleted namespace. Its garbage collector looks for new CRDs
-//! every 30 s: what a custom resource owned may stay that much longer while its CRD is that new.
+//! **What takes its time.** Kubernetes waits 5 s before it empties a deleted namespace. Its garbage collector looks for
+//! new CRDs every 30 s: what a custom resource owned may stay that much longer while its CRD is that new.
 
 use std::{
     io,
@@ -110,15 +110,15 @@ impl ControlPlane {
         Self::start_with(Config::from_env()).await
     }
 
-    /// Starts a control plane and waits until it serves and its controllers work, about 4 s; before that it finds or builds the
-    /// binaries (see the crate's documentation).
+    /// Starts a control plane and waits until it serves and its controllers work, about 4 s; before that it finds or
+    /// builds the binaries (see the crate's documentation).
     pub async fn start_with(config: Config) -> Result<Self, Error> {
         let binaries = build(config).await?;
         Self::boot(&binaries, free_port).await
     }
 
-    /// A kubeconfig file with the rights of cluster-admin and `default` as namespace, for kubectl and `KUBECONFIG`. It holds
-    /// all certificates, and lives as long as the control plane.
+    /// A kubeconfig file with the rights of cluster-admin and `default` as namespace, for kubectl and `KUBECONFIG`. It
+    /// holds all certificates, and lives as long as the control plane.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
@@ -128,8 +128,8 @@ impl ControlPlane {
         self.config.clone()
     }
 
-    /// A new client with the rights of cluster-admin. It belongs to the tokio runtime that calls this (each `#[tokio::test]`
-    /// has its own), so ask for one per test instead of sharing it.
+    /// A new client with the rights of cluster-admin. It belongs to the tokio runtime that calls this (each
+    /// `#[tokio::test]` has its own), so ask for one per test instead of sharing it.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -138,8 +138,8 @@ impl ControlPlane {
         Client::try_from(self.config()).expect("a configuration that made a client before")
     }
 
-    /// Writes a kubeconfig file with the rights of a ServiceAccount, which must exist, and with its namespace as the current
-    /// one: for running a program with its real RBAC. Its token is valid for a day.
+    /// Writes a kubeconfig file with the rights of a ServiceAccount, which must exist, and with its namespace as the
+    /// current one: for running a program with its real RBAC. Its token is valid for a day.
     pub async fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Result<PathBuf, Error> {
         let request = TokenRequest {
             spec: Some(TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() }),
@@ -194,8 +194,8 @@ impl ControlPlane {
     }
 }
 
-/// Finds the binaries of a control plane, or builds them; returns their folder. [`ControlPlane::start_with`] does this too: on
-/// its own it is for preparing a machine.
+/// Finds the binaries of a control plane, or builds them; returns their folder. [`ControlPlane::start_with`] does this
+/// too: on its own it is for preparing a machine.
 pub async fn build(config: Config) -> Result<PathBuf, Error> {
     let version = Version::parse(&config.kubernetes)?;
     let environment = Environment::of_process();

@@ -1,8 +1,8 @@
 //! Processes and a folder that end with this process, however it ends.
 //!
-//! Each program runs below a shell that waits for the end of a pipe which we hold and never write to. The kernel closes it when
-//! we end, also by SIGKILL; the shell then kills its program. Another shell holds the folder: its pipe is held by us *and* by the
-//! shells of the programs, so it ends, and the folder is removed, when the last program is gone.
+//! Each program runs below a shell that waits for the end of a pipe which we hold and never write to. The kernel closes
+//! it when we end, also by SIGKILL; the shell then kills its program. Another shell holds the folder: its pipe is held
+//! by us *and* by the shells of the programs, so it ends, and the folder is removed, when the last program is gone.
 
 use std::{
     fs::File,
@@ -19,8 +19,8 @@ use std::{
 
 use crate::error::{self, Error};
 
-/// `$@` is the program. Standard error is its log. The inner shell kills it at the end of the pipe; where the program ends
-/// first, that shell goes too, so that it never kills a stranger with the same id.
+/// `$@` is the program. Standard error is its log. The inner shell kills it at the end of the pipe; where the program
+/// ends first, that shell goes too, so that it never kills a stranger with the same id.
 const SUPERVISE: &str = r#"
 exec 3<&0 </dev/null
 "$@" 3<&- >&2 & program=$!
@@ -111,8 +111,8 @@ impl Drop for Process {
     }
 }
 
-/// A temporary folder, only for this user, that is removed when this is dropped or this process ends, and the processes that
-/// were started with it are gone.
+/// A temporary folder, only for this user, that is removed when this is dropped or this process ends, and the processes
+/// that were started with it are gone.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,

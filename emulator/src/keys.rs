@@ -1,5 +1,7 @@
 //! The tenant's signing keys: tokens, the JWKS, and the certificates that clients show.
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
@@ -12,7 +14,7 @@ use crate::ids;
 /// The key in use and the one that a rotation would bring into use: Auth0 publishes both, so readers have to pick by `kid`.
 pub(crate) struct Keys {
     current: Key,
-    next: Key,
+    next: &'static Key,
 }
 
 struct Key {
@@ -54,7 +56,16 @@ pub(crate) enum BadToken {
 impl Keys {
     /// Generates both keys, with self-signed certificates for the tenant's domain.
     pub(crate) fn generate(domain: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self { current: Key::generate(domain)?, next: Key::generate(domain)? })
+        // Nothing is ever signed by the next key, so all emulators of a process may announce the same one: keys take long to make.
+        static NEXT: OnceLock<Key> = OnceLock::new();
+        let next = match NEXT.get() {
+            Some(next) => next,
+            None => {
+                let next = Key::generate(domain)?;
+                NEXT.get_or_init(|| next)
+            }
+        };
+        Ok(Self { current: Key::generate(domain)?, next })
     }
 
     /// A signed JWT. `typ` is `JWT`, or `at+jwt` for RFC 9068 profiles.

@@ -1,6 +1,6 @@
 //! One process that behaves as one Auth0 tenant: the Management API, the Authentication API and a control interface for tests.
 //!
-//! A request goes through [`server`] (sockets), `exchange` (faults, rate limits, request log), then either `control`
+//! A request goes through `server` (sockets), `exchange` (faults, rate limits, request log), then either `control`
 //! (`/emulator/…`), `oauth` and `discovery` (Authentication API) or `management` (`/api/v2/…`), which hands it to one file per
 //! kind of object under `resources`. All state is one `State` behind one mutex; everything below `exchange` is synchronous.
 

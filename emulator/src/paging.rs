@@ -46,7 +46,8 @@ impl Paging {
     fn by_offset(&self, request: &Request, objects: Vec<Object>) -> Result<Answer, Refusal> {
         let fields = Fields::of(request)?;
         let page = request.number("page", 0, usize::MAX)?.unwrap_or(0);
-        let limit = request.number("per_page", 0, 100)?.unwrap_or(self.default);
+        let least = if matches!(self.key, "clients" | "users") { 0 } else { 1 };
+        let limit = request.number("per_page", least, 100)?.unwrap_or(self.default);
         let start = page.saturating_mul(limit);
         if start.saturating_add(limit) > OFFSET_END {
             return Err(Refusal::new(400, "invalid_paging", "You can only page through the first 1000 records."));

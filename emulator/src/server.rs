@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
@@ -93,8 +94,11 @@ fn unreadable(file: &std::path::Path, error: &impl std::fmt::Display) -> io::Err
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
-        // A client that is gone before it is accepted is no reason to stop.
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // A client that is gone already, or too many open files: neither is a reason to stop, the latter takes a while.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
         let (tls, shared) = (tls.clone(), Arc::clone(&shared));
         connections.spawn(async move {
             // Small answers wait for nothing.

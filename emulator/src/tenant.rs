@@ -54,7 +54,7 @@ pub(crate) struct Deletion {
 
 /// How long the deletion of a connection goes on. Auth0 says only that it is "long-running"; of the recorded repeats a third
 /// still met it.
-pub(crate) const DELETION: Duration = Duration::from_millis(250);
+pub(crate) const DELETION: Duration = Duration::from_millis(500);
 
 impl Tenant {
     /// A new tenant: the Management API, the global client, and the management client with a grant of every scope.

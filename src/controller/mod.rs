@@ -31,7 +31,9 @@ pub use options::Options;
 use crate::{telemetry::Metrics, tenant::http_client};
 use auth0tenant::TenantContext;
 use context::{Context, Shared};
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt, channel::mpsc::UnboundedReceiver, future, future::BoxFuture};
+use futures::{
+    FutureExt, Stream, StreamExt, TryStreamExt, channel::mpsc::UnboundedReceiver, future, future::BoxFuture,
+};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -45,7 +47,7 @@ use kube::{
     },
 };
 use std::sync::Arc;
-use stores::watch;
+use stores::watched;
 use tokio_util::sync::CancellationToken;
 use wake::Waker;
 
@@ -106,10 +108,10 @@ pub async fn run(
     tracing::info!(cluster = shared.identity.cluster, "watching");
 
     let (on_tenant, on_api, on_connection, on_user) = (waker.clone(), waker.clone(), waker.clone(), waker.clone());
-    let tenants = watch(client.clone(), writers.tenants, move |event| on_tenant.tenant(event));
-    let apis = watch(client.clone(), writers.apis, move |event| on_api.api(event));
-    let connections = watch(client.clone(), writers.connections, move |event| on_connection.connection(event));
-    let users = watch(client.clone(), writers.users, move |event| on_user.user(event));
+    let tenants = watched(client.clone(), writers.tenants, move |event| on_tenant.tenant(event));
+    let apis = watched(client.clone(), writers.apis, move |event| on_api.api(event));
+    let connections = watched(client.clone(), writers.connections, move |event| on_connection.connection(event));
+    let users = watched(client.clone(), writers.users, move |event| on_user.user(event));
     let on_namespace = waker.clone();
     let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), watcher::Config::default())
         .default_backoff()
@@ -146,14 +148,14 @@ pub async fn run(
 
 /// The controller of one kind: a new kind is one more line above.
 fn control<K: kind::Kind>(
-    watched: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+    stream: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
     store: Store<K>,
     woken: UnboundedReceiver<ObjectRef<K>>,
     shared: &Arc<Shared>,
     shutdown: &CancellationToken,
 ) -> BoxFuture<'static, ()> {
     let context = Arc::new(Context::<K>::new(shared.clone()));
-    Controller::for_stream(watched, store)
+    Controller::for_stream(stream, store)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(woken)
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())

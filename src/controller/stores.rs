@@ -18,9 +18,10 @@ use kube::{
     },
 };
 use std::{
-    collections::hash_map::DefaultHasher,
+    collections::{HashSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
 };
+use tokio::sync::watch;
 
 /// All that is watched.
 pub(super) struct Stores {
@@ -30,7 +31,12 @@ pub(super) struct Stores {
     pub(super) users: Store<Auth0User>,
     /// Metadata only: labels decide what a namespace may do, and an ending one takes no events.
     pub(super) namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Kinds that have been listed.
+    listed: watch::Sender<HashSet<String>>,
 }
+
+/// Kinds that passes read from stores.
+const LISTED: [&str; 5] = ["Auth0Tenant", "Auth0Api", "Auth0Connection", "Auth0User", "Namespace"];
 
 /// The writers that feed the stores.
 pub(super) struct Writers {
@@ -65,7 +71,7 @@ pub(super) fn stores() -> (Stores, Writers) {
     let (users, users_writer) = reflector::store();
     let (namespaces, namespaces_writer) = reflector::store();
     (
-        Stores { tenants, apis, connections, users, namespaces },
+        Stores { tenants, apis, connections, users, namespaces, listed: watch::Sender::default() },
         Writers {
             tenants: tenants_writer,
             apis: apis_writer,
@@ -90,13 +96,17 @@ pub(super) fn wakes() -> (Wakes, Woken) {
 
 impl Stores {
     /// Waits until every store has been filled once: before that, a missing reference may just not have been listed yet.
+    ///
+    /// Not by `Store::wait_until_ready`: in kube 5.0 it wakes only the last of several waiters.
     pub(super) async fn ready(&self) {
-        // The error means that a writer is gone, so the operator is ending.
-        let _ = self.tenants.wait_until_ready().await;
-        let _ = self.apis.wait_until_ready().await;
-        let _ = self.connections.wait_until_ready().await;
-        let _ = self.users.wait_until_ready().await;
-        let _ = self.namespaces.wait_until_ready().await;
+        let is_complete = |listed: &HashSet<String>| LISTED.iter().all(|kind| listed.contains(*kind));
+        // The error means that the sender is gone; it is ours.
+        let _ = self.listed.subscribe().wait_for(is_complete).await;
+    }
+
+    /// Takes note that a kind was listed. Gives whether that was the first time.
+    pub(super) fn listed(&self, kind: &str) -> bool {
+        self.listed.send_if_modified(|listed| listed.insert(kind.to_owned()))
     }
 
     /// The namespace, where it is known.
@@ -106,7 +116,7 @@ impl Stores {
 }
 
 /// Watches one kind: the store is written first, then `touched` is told, then the controller gets what it has to look at.
-pub(super) fn watch<K: Watched>(
+pub(super) fn watched<K: Watched>(
     client: Client,
     writer: Writer<K>,
     touched: impl Fn(&watcher::Event<K>) + Send + 'static,

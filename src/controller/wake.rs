@@ -29,8 +29,6 @@ pub(super) struct Waker {
     default_tenant: Option<(String, String)>,
     /// What waiters could see of an object when they were last woken by it: most changes of an object concern nobody else.
     seen: Mutex<HashMap<String, u64>>,
-    /// Kinds that have been listed.
-    listed: Mutex<HashSet<String>>,
     /// Tenants that are about to be told that the number of their dependants changed.
     recounts: Arc<Mutex<HashSet<ObjectRef<Auth0Tenant>>>>,
 }
@@ -40,14 +38,7 @@ const RECOUNT_AFTER: Duration = Duration::from_secs(2);
 
 impl Waker {
     pub(super) fn new(stores: Arc<Stores>, wakes: Arc<Wakes>, default_tenant: Option<(String, String)>) -> Self {
-        Self {
-            stores,
-            wakes,
-            default_tenant,
-            seen: Mutex::default(),
-            listed: Mutex::default(),
-            recounts: Arc::default(),
-        }
+        Self { stores, wakes, default_tenant, seen: Mutex::default(), recounts: Arc::default() }
     }
 
     /// A tenant changed.
@@ -202,8 +193,7 @@ impl Waker {
     /// A kind was listed. At start nobody waits yet; later it means that the watch was lost, and with it perhaps the end of an
     /// object, so everybody looks again.
     fn listed(&self, kind: &str) {
-        let is_first = self.listed.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.to_owned());
-        if !is_first {
+        if !self.stores.listed(kind) {
             self.wake_where(|_: &Auth0Tenant| true);
             self.wake_where(|_: &Auth0Api| true);
             self.wake_where(|_: &Auth0Connection| true);

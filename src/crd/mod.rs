@@ -5,10 +5,7 @@
 //! "not ours to judge".
 //!
 //! An enum has no description in the schema (`description = ""`): kube would let it win over that of the field.
-#![expect(
-    clippy::duplicated_attributes,
-    reason = "the printcolumn of kube's derive repeat their keys; clippy takes them for one"
-)]
+#![expect(clippy::duplicated_attributes, reason = "clippy takes the printcolumns of kube's derive for one")]
 #![expect(unreachable_pub, reason = "kube's KubeSchema derive repeats each struct, with its `pub`, inside a function")]
 
 mod api;

@@ -72,10 +72,10 @@ pub(super) fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinit
             continue;
         };
         tidy(root);
-        let Some(status) = property(root, &["status"]) else { continue };
+        let Some(status) = property(root, "status") else { continue };
         // Without it Helm, Flux and Argo CD take a resource that nobody has looked at yet for done.
         status.default = Some(JSON(json!({ "observedGeneration": -1 })));
-        if let Some(conditions) = property(status, &["conditions"]) {
+        if let Some(conditions) = property(status, "conditions") {
             finish_conditions(conditions);
         }
     }
@@ -93,25 +93,28 @@ fn tidy(schema: &mut JSONSchemaProps) {
         *description =
             description.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
     }
-    for child in children(schema) {
-        tidy(child);
-    }
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(tidy);
+    items(schema).into_iter().for_each(tidy);
+    values(schema).into_iter().for_each(tidy);
     bound_selector(schema);
 }
 
-fn children(schema: &mut JSONSchemaProps) -> Vec<&mut JSONSchemaProps> {
-    let mut children: Vec<_> = schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).collect();
-    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        children.push(items);
-    }
-    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        children.push(values);
-    }
-    children
+fn property<'a>(schema: &'a mut JSONSchemaProps, name: &str) -> Option<&'a mut JSONSchemaProps> {
+    schema.properties.as_mut()?.get_mut(name)
 }
 
-fn property<'a>(schema: &'a mut JSONSchemaProps, path: &[&str]) -> Option<&'a mut JSONSchemaProps> {
-    path.iter().try_fold(schema, |schema, name| schema.properties.as_mut()?.get_mut(*name))
+fn items(list: &mut JSONSchemaProps) -> Option<&mut JSONSchemaProps> {
+    match &mut list.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => Some(items),
+        _ => None,
+    }
+}
+
+fn values(map: &mut JSONSchemaProps) -> Option<&mut JSONSchemaProps> {
+    match &mut map.additional_properties {
+        Some(JSONSchemaPropsOrBool::Schema(values)) => Some(values),
+        _ => None,
+    }
 }
 
 /// Kubernetes's own type says neither how lists merge nor how long they may be; these are the limits that
@@ -120,9 +123,9 @@ fn finish_conditions(conditions: &mut JSONSchemaProps) {
     conditions.x_kubernetes_list_type = Some("map".to_owned());
     conditions.x_kubernetes_list_map_keys = Some(vec!["type".to_owned()]);
     conditions.max_items = Some(32);
-    let Some(JSONSchemaPropsOrArray::Schema(condition)) = &mut conditions.items else { return };
+    let Some(condition) = items(conditions) else { return };
     for (name, most) in [("type", 316), ("reason", 1024), ("message", 32768), ("status", 16)] {
-        if let Some(field) = property(condition, &[name]) {
+        if let Some(field) = property(condition, name) {
             field.max_length = Some(most);
         }
     }
@@ -130,30 +133,27 @@ fn finish_conditions(conditions: &mut JSONSchemaProps) {
 
 /// Label selectors are Kubernetes's own type, which has no limits; label keys and values do.
 fn bound_selector(schema: &mut JSONSchemaProps) {
-    let Some(selector) = property(schema, &["selector"]) else { return };
+    let Some(selector) = property(schema, "selector") else { return };
     selector.x_kubernetes_map_type = Some("atomic".to_owned());
-    if let Some(labels) = property(selector, &["matchLabels"]) {
+    if let Some(labels) = property(selector, "matchLabels") {
         labels.max_properties = Some(32);
-        bound_values(labels, 63);
-    }
-    let Some(expressions) = property(selector, &["matchExpressions"]) else { return };
-    expressions.max_items = Some(32);
-    let Some(JSONSchemaPropsOrArray::Schema(expression)) = &mut expressions.items else { return };
-    for (name, most) in [("key", 317), ("operator", 16)] {
-        if let Some(field) = property(expression, &[name]) {
-            field.max_length = Some(most);
-        }
-    }
-    if let Some(values) = property(expression, &["values"]) {
-        values.max_items = Some(64);
-        if let Some(JSONSchemaPropsOrArray::Schema(value)) = &mut values.items {
+        if let Some(value) = values(labels) {
             value.max_length = Some(63);
         }
     }
-}
-
-fn bound_values(map: &mut JSONSchemaProps, most: i64) {
-    if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut map.additional_properties {
-        value.max_length = Some(most);
+    let Some(expressions) = property(selector, "matchExpressions") else { return };
+    expressions.max_items = Some(32);
+    let Some(expression) = items(expressions) else { return };
+    if let Some(key) = property(expression, "key") {
+        key.max_length = Some(317);
+    }
+    if let Some(operator) = property(expression, "operator") {
+        operator.enum_ = Some(["In", "NotIn", "Exists", "DoesNotExist"].map(|operator| JSON(operator.into())).to_vec());
+    }
+    if let Some(choice) = property(expression, "values") {
+        choice.max_items = Some(64);
+        if let Some(value) = items(choice) {
+            value.max_length = Some(63);
+        }
     }
 }

@@ -86,14 +86,14 @@ impl Managed for Auth0ApiSpec {
         if view.depth == Depth::NaturalKeys && find_server(self, view).is_none() {
             reads.push(Read::Get(ObjectKind::ResourceServer, self.identifier.clone()));
         }
+        if !self.wants_client() {
+            return unanswered(reads, view);
+        }
         if let Some(id) = &client_status.id {
             reads.push(Read::Get(ObjectKind::Client, id.clone()));
         }
         if let Some(id) = &client_status.grant_id {
             reads.push(Read::Get(ObjectKind::ClientGrant, id.clone()));
-        }
-        if !self.wants_client() {
-            return unanswered(reads, view);
         }
         // Only an attempt whose end we did not see can have left a client.
         if view.announced && client_status.id.is_none() {
@@ -113,10 +113,8 @@ impl Managed for Auth0ApiSpec {
     fn plan(&self, view: &View<'_>) -> Result<Plan, Refusal> {
         let mut plan = Plan::default();
         plan_server(self, view, &mut plan)?;
+        // A client that was made before is no longer looked after; it still goes with this resource.
         if !self.wants_client() {
-            if let Some(id) = view.status.client.as_ref().and_then(|client| client.id.clone()) {
-                plan.calls.push(Call::Delete { kind: ObjectKind::Client, id });
-            }
             return Ok(plan);
         }
         if view.references.outputs.get(&self.secret_name(view.owner)).is_some_and(|output| !output.owned) {

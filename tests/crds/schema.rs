@@ -4,32 +4,32 @@ use auth0_operator::crd;
 use serde_json::Value;
 
 /// A field of a schema.
-pub struct Field {
+pub(crate) struct Field {
     /// Where it is, such as `Auth0Api.spec.scopes[].value`.
-    pub path: String,
+    pub(crate) path: String,
     /// Its own schema, as the API server gets it.
-    pub schema: Value,
+    pub(crate) schema: Value,
 }
 
 impl Field {
     /// Whether it has this type.
-    pub fn is(&self, of_type: &str) -> bool {
+    pub(crate) fn is(&self, of_type: &str) -> bool {
         self.schema["type"] == of_type
     }
 
     /// Whether its schema says this about it.
-    pub fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.schema.get(key).is_some()
     }
 
     /// Whether its keys are the user's own.
-    pub fn is_map(&self) -> bool {
+    pub(crate) fn is_map(&self) -> bool {
         self.has("additionalProperties") || self.has("x-kubernetes-preserve-unknown-fields")
     }
 }
 
 /// Every field of every kind, at every level, the root of each kind included.
-pub fn fields() -> Vec<Field> {
+pub(crate) fn fields() -> Vec<Field> {
     let mut fields = Vec::new();
     for definition in crd::all() {
         let schema = serde_json::to_value(&definition.spec.versions[0].schema).unwrap();

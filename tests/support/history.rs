@@ -12,13 +12,14 @@ use kube::{
     core::TypeMeta,
     runtime::watcher::{self, Event, watcher},
 };
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{sync::watch, task::JoinHandle};
 
-/// What was seen so far. Whoever drops it takes an oath that no state broke a rule.
+/// What was seen so far. Dropping it asserts that no state broke a rule.
 pub(crate) struct History {
     namespace: String,
     seen: Arc<Mutex<Seen>>,
@@ -68,7 +69,8 @@ impl History {
 
     /// Waits until an object was in a state at any time from a moment on.
     pub(crate) async fn since(&self, from: usize, key: &str, what: &str, is: impl Fn(&Object) -> bool) -> Object {
-        let states = |seen: &Seen| seen.states.iter().skip(from).find(|object| object.key() == key && is(object)).cloned();
+        let states =
+            |seen: &Seen| seen.states.iter().skip(from).find(|object| object.key() == key && is(object)).cloned();
         self.wait(&format!("{key} was {what}"), states).await
     }
 
@@ -119,7 +121,11 @@ impl Drop for History {
     fn drop(&mut self) {
         self.task.abort();
         let violations = &lock(&self.seen).violations;
-        assert!(violations.is_empty() || std::thread::panicking(), "rules for statuses were broken:\n{}", violations.join("\n"));
+        assert!(
+            violations.is_empty() || std::thread::panicking(),
+            "rules for statuses were broken:\n{}",
+            violations.join("\n")
+        );
     }
 }
 
@@ -157,15 +163,14 @@ fn violations(before: Option<&Object>, object: &Object) -> Vec<String> {
     };
     let (is_ready, is_reconciling, is_stalled) = (object.is("Ready"), object.is("Reconciling"), object.is("Stalled"));
     let is_ahead = |condition: &Value| condition["observedGeneration"].as_i64().is_none_or(|of| of > generation);
-    let flipped_without_time = |condition: &Value| {
+    let moved_without_flip = |condition: &Value| {
         let old = before.and_then(|before| before.condition(condition["type"].as_str()?));
         old.is_some_and(|old| {
-            (old["status"] == condition["status"]) != (old["lastTransitionTime"] == condition["lastTransitionTime"])
-                && old["lastTransitionTime"].as_str() > condition["lastTransitionTime"].as_str()
-                || old["status"] == condition["status"] && old["lastTransitionTime"] != condition["lastTransitionTime"]
+            old["status"] == condition["status"] && old["lastTransitionTime"] != condition["lastTransitionTime"]
         })
     };
-    let is_wordless = |condition: &Value| ["reason", "message"].iter().any(|key| condition[key].as_str().is_none_or(str::is_empty));
+    let is_wordless =
+        |condition: &Value| ["reason", "message"].iter().any(|key| condition[key].as_str().is_none_or(str::is_empty));
     let rules = [
         ("Reconciling and Stalled are never both there", !(is_reconciling && is_stalled)),
         ("neither stands beside Ready", !(is_ready && (is_reconciling || is_stalled))),
@@ -177,11 +182,15 @@ fn violations(before: Option<&Object>, object: &Object) -> Vec<String> {
         ("observedGeneration is never one to come", observed.is_none_or(|observed| observed <= generation)),
         (
             "with a verdict, all conditions and the status are about the same generation",
-            !(is_ready || is_stalled) || object.conditions().iter().all(|condition| condition["observedGeneration"].as_i64() == observed),
+            !(is_ready || is_stalled)
+                || object.conditions().iter().all(|condition| condition["observedGeneration"].as_i64() == observed),
         ),
-        ("lastTransitionTime moves when the condition flips, and only then", !object.conditions().iter().any(flipped_without_time)),
+        ("lastTransitionTime moves only when the condition flips", !object.conditions().iter().any(moved_without_flip)),
         ("reason and message say something", !object.conditions().iter().any(is_wordless)),
-        ("Ready is True, False or Unknown", ["True", "False", "Unknown"].iter().any(|status| ready["status"] == *status)),
+        (
+            "Ready is True, False or Unknown",
+            ["True", "False", "Unknown"].iter().any(|status| ready["status"] == *status),
+        ),
     ];
     rules.into_iter().filter(|(_, holds)| !holds).map(|(rule, _)| describe(object, rule)).collect()
 }
@@ -189,5 +198,3 @@ fn violations(before: Option<&Object>, object: &Object) -> Vec<String> {
 fn describe(object: &Object, rule: &str) -> String {
     format!("{rule}: {} at generation {}: {}", object.key(), object.generation(), object.at("/status"))
 }
-
-use serde_json::Value;

@@ -3,6 +3,7 @@
 use super::cluster::{Cluster, OPERATOR_NAMESPACE};
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -123,12 +124,14 @@ pub(crate) fn log() -> String {
     lock().clone()
 }
 
-/// The last lines of the log that name something.
+/// The last lines of the log that name something, and where the whole of it lies: for a test that fails.
 pub(crate) fn tail(about: &str) -> String {
-    let log = lock();
-    let mut lines: Vec<_> = log.lines().rev().filter(|line| line.contains(about)).take(40).collect();
-    lines.reverse();
-    lines.join("\n")
+    let log = log();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("operator-{}.log", std::process::id()));
+    std::fs::write(&file, &log).unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(about)).collect();
+    let last = &lines[lines.len().saturating_sub(40)..];
+    format!("{}\n(all of it: {})", last.join("\n"), file.display())
 }
 
 fn lock() -> MutexGuard<'static, String> {

@@ -7,7 +7,7 @@ use crate::ids;
 use crate::keys::Keys;
 use crate::request::{Object, ObjectExt as _, object_of};
 
-/// A client as Auth0 stores it after a create with this body.
+/// A client as Auth0 stores it after a create with this body. `null`s are as if they were not sent.
 pub(crate) fn complete(body: Object, domain: &str, keys: &Keys) -> Object {
     let kind = body.text("app_type").to_owned();
     let conformant = matches!(kind.as_str(), "resource_server" | "express_configuration");
@@ -49,6 +49,10 @@ pub(crate) fn complete(body: Object, domain: &str, keys: &Keys) -> Object {
                 client.insert(key, all.into());
             }
             ("refresh_token", Value::Object(sent)) => overlay_refresh_token(&mut client, sent),
+            (_, Value::Object(mut sent)) => {
+                sent.retain(|_, value| !value.is_null());
+                client.insert(key, sent.into());
+            }
             (_, value) => {
                 client.insert(key, value);
             }

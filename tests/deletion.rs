@@ -1,0 +1,154 @@
+//! Deletion: of everything at once, of the namespace, with each policy; cluster and tenant end as they were.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml's exception leaves out what tests share"
+)]
+
+mod support;
+
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Api,
+    runtime::{conditions::is_deleted, wait::await_condition},
+};
+use serde_json::json;
+use support::{
+    DEADLINE,
+    bench::Bench,
+    operator::Operator,
+    samples::{ALL, API, CONNECTION, OUTPUT, TENANT, USER},
+};
+
+async fn bench(name: &str) -> Bench {
+    let bench = Bench::new(name).await;
+    Operator::shared(bench.cluster).await;
+    bench.set_up().await;
+    bench
+}
+
+/// Waits until a Secret of the bench is gone. Kubernetes's garbage collector does that, some 30 s after it learned of our kinds.
+async fn until_collected(bench: &Bench, output: &Secret) {
+    let uid = output.metadata.uid.clone().unwrap();
+    let collected = tokio::time::timeout(DEADLINE, await_condition(bench.secrets(), OUTPUT, is_deleted(&uid))).await;
+    collected.expect("the output Secret is collected").unwrap();
+}
+
+#[tokio::test]
+async fn kubectl_delete_of_all_samples_at_once_leaves_nothing_in_cluster_and_tenant() {
+    let bench = bench("delete-all").await;
+    let output = bench.secrets().get(OUTPUT).await.unwrap();
+    let file = bench.file(&ALL);
+
+    bench.kubectl(&["delete", "-f", file.to_str().unwrap(), "--timeout=60s"]).await;
+
+    bench.history.until_empty().await;
+    bench.tenant.assert_clean().await;
+    until_collected(&bench, &output).await;
+    assert_eq!(bench.secrets().list(&Default::default()).await.unwrap().items.len(), 0);
+}
+
+#[tokio::test]
+async fn kubectl_delete_of_the_namespace_leaves_nothing_in_cluster_and_tenant() {
+    let bench = bench("delete-namespace").await;
+    let namespaces = Api::<Namespace>::all(bench.client());
+    support::kubectl::kubectl(bench.cluster, &["delete", "namespace", &bench.namespace, "--timeout=90s"]).await;
+    bench.history.until_empty().await;
+    bench.tenant.assert_clean().await;
+    assert!(namespaces.get_opt(&bench.namespace).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn deletions_cost_two_calls_for_an_api_and_one_for_all_else_and_read_nothing() {
+    let bench = bench("deletion-calls").await;
+    for (key, calls) in [
+        (USER, vec!["DELETE users/*"]),
+        (CONNECTION, vec!["DELETE connections/*"]),
+        (API, vec!["DELETE clients/*", "DELETE resource-servers/*"]),
+        (TENANT, vec![]),
+    ] {
+        bench.tenant.forget_calls().await;
+        bench.delete_and_wait(key).await;
+        assert_eq!(bench.tenant.calls().await, calls, "{key}");
+    }
+    bench.tenant.assert_clean().await;
+}
+
+#[tokio::test]
+async fn what_is_to_be_left_is_left_without_a_call() {
+    let bench = bench("orphans").await;
+    let orphan = json!({ "spec": { "deletionPolicy": "Orphan" } });
+    for key in [USER, CONNECTION, API] {
+        bench.patch(key, &orphan).await;
+        bench.history.until(key, "an orphan to be", |object| object.text("/status/deletionPolicy") == "Orphan").await;
+    }
+    bench.tenant.forget_calls().await;
+    let before = bench.tenant.state().await;
+    let client_id = bench.secret(OUTPUT).await["clientId"].clone();
+
+    for key in [USER, CONNECTION, API, TENANT] {
+        bench.delete_and_wait(key).await;
+    }
+
+    assert_eq!(bench.tenant.calls().await, Vec::<String>::new());
+    assert_eq!(bench.tenant.state().await, before);
+    let output = bench.secrets().get(OUTPUT).await.unwrap();
+    assert_eq!(
+        output.metadata.owner_references.unwrap_or_default(),
+        vec![],
+        "the Secret of {client_id} outlives its API"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_stays_in_the_tenant_unless_delete_is_written() {
+    let bench = bench("connection-stays").await;
+    bench.patch(CONNECTION, &json!({ "spec": { "deletionPolicy": null } })).await;
+    bench.history.until(CONNECTION, "to stay", |object| object.text("/status/deletionPolicy") == "Orphan").await;
+    bench.tenant.forget_calls().await;
+    bench.delete(USER).await;
+    bench.delete_and_wait(CONNECTION).await;
+    bench.delete_and_wait(API).await;
+    let left = bench.tenant.added().await;
+    assert_eq!(left, json!({ "connections": [bench.samples.connection()] }));
+}
+
+#[tokio::test]
+async fn a_tenant_stays_as_long_as_something_depends_on_it() {
+    let bench = bench("tenant-waits").await;
+    bench.delete(TENANT).await;
+    let waiting =
+        bench.history.until(TENANT, "waiting for its dependants", |object| object.reason() == "Deleting").await;
+    assert!(waiting.is("Reconciling") && !waiting.is("Ready"), "{waiting:?}");
+    for key in [USER, CONNECTION, API] {
+        bench.delete(key).await;
+    }
+    bench.history.until_empty().await;
+    bench.tenant.assert_clean().await;
+}
+
+#[tokio::test]
+async fn an_outage_delays_a_deletion_and_a_404_ends_it() {
+    let bench = bench("deletion-trouble").await;
+    let gone = bench.tenant.object("users", "email", &bench.samples.email()).await;
+    let path = format!("users/{}", gone["user_id"].as_str().unwrap().replace('|', "%7C"));
+    bench.tenant.call(reqwest::Method::DELETE, &path, json!(null)).await;
+    bench.delete_and_wait(USER).await;
+
+    for status in [503, 429, 401] {
+        bench.tenant.faults(json!([{ "method": "DELETE", "kind": "status", "status": status, "times": 1 }])).await;
+        let before = bench.history.now();
+        let key = if status == 503 { CONNECTION } else { API };
+        if status == 401 {
+            // One that is there again.
+            bench.apply(API).await;
+            bench.ready(API).await;
+        }
+        bench.delete_and_wait(key).await;
+        let states = bench.history.states_since(before);
+        assert!(states.iter().any(|object| object.key() == key), "{status}");
+    }
+    bench.delete_and_wait(TENANT).await;
+    bench.tenant.assert_clean().await;
+}
