@@ -109,7 +109,7 @@ async fn demo(is_once: bool) -> Result<()> {
         stay_up(&control_plane, &emulator, &mut operator).await?;
     }
     operator.stop()?;
-    done("the operator ended in good order; nothing is left running");
+    done("asked to end, the operator ended in good order");
     Ok(())
 }
 
@@ -269,11 +269,10 @@ async fn print_calls(endpoint: &str) -> Result<()> {
     }
     let said: Vec<_> = calls.iter().map(|(resource, count)| format!("{count} for the {resource}")).collect();
     let said = format!("Management API calls: {}", said.join(", "));
-    if calls.into_values().eq([3, 2, 1]) {
-        done(&said)
-    } else {
+    if !calls.into_values().eq([3, 2, 1]) {
         return Err(format!("3, 2 and 1 were expected; {said}").into());
     }
+    done(&said);
     Ok(())
 }
 

@@ -120,13 +120,13 @@ async fn killed_in_the_middle_of_any_create_it_ends_with_one_of_each_and_all_of_
 async fn an_answer_that_is_lost_makes_no_second_object() {
     let _turn = TURN.lock().await;
     let _operator = start().await;
-    let benches = join_all(["commit_then_drop", "truncate", "drop"].into_iter().flat_map(|kind| {
-        WRITES.iter().enumerate().map(async move |(number, (method, path))| {
-            let bench = Bench::new(&format!("{}-{number}", kind.replace('_', "-"))).await;
-            let path = format!("^/api/v2/{}$", path.replace('*', "[^/]+"));
-            bench.tenant.faults(json!([{ "method": method, "path": path, "kind": kind, "times": 1 }])).await;
-            bench
-        })
+    let kinds = ["commit_then_drop", "truncate", "drop"];
+    let faults = kinds.iter().flat_map(|kind| WRITES.iter().map(move |write| (kind, write)));
+    let benches = join_all(faults.enumerate().map(async |(number, (kind, (method, path)))| {
+        let bench = Bench::new(&format!("lost-{number}")).await;
+        let path = format!("^/api/v2/{}$", path.replace('*', "[^/]+"));
+        bench.tenant.faults(json!([{ "method": method, "path": path, "kind": kind, "times": 1 }])).await;
+        bench
     }))
     .await;
     join_all(benches.iter().map(async |bench| {

@@ -1,4 +1,5 @@
 //! What a user applies, applied: `deploy/` on a real control plane, and the operator running with no more rights than it grants.
+#![expect(clippy::unwrap_used, reason = "clippy lets the functions of tests panic, but not those that they share")]
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,5 @@
 //! What the README tells people to type, typed.
+#![expect(clippy::unwrap_used, reason = "clippy lets the functions of tests panic, but not those that they share")]
 
 use std::{
     fs,

@@ -250,8 +250,7 @@ async fn write_end(
         written => written?,
     };
     if is_transition(&before.conditions, &status.conditions, outcome.reason) {
-        let is_warning = !matches!(outcome.reason.class(), Class::Done | Class::Suspended);
-        shared.event(tenant, is_warning, &outcome.reason.to_string(), &outcome.message, None).await;
+        shared.event(tenant, outcome.reason.is_warning(), &outcome.reason.to_string(), &outcome.message, None).await;
     }
     Ok(())
 }

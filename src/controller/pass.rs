@@ -8,7 +8,7 @@ use super::{
     stores::FORCE,
     tenants::FINALIZER,
 };
-use crate::plan::{Class, Depth, Managed, Owner, References, Refusal, Remote, Situation, TenantFacts};
+use crate::plan::{Depth, Managed, Owner, References, Refusal, Remote, Situation, TenantFacts};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
@@ -176,10 +176,11 @@ impl<K: Kind> Pass<K> {
             written => written?,
         }
         if is_transition(conditions_of::<K>(&self.before), conditions_of::<K>(&self.status), outcome.reason) {
-            let is_warning = !matches!(outcome.reason.class(), Class::Done | Class::Suspended);
             let tenant = self.tenant().ok();
             let reason = outcome.reason.to_string();
-            self.shared().event(&*self.object, is_warning, &reason, &outcome.message, tenant.as_deref()).await;
+            self.shared()
+                .event(&*self.object, outcome.reason.is_warning(), &reason, &outcome.message, tenant.as_deref())
+                .await;
         }
         Ok(())
     }

@@ -65,10 +65,10 @@ impl<'a> Verdicts<'a> {
 
     fn verdict(&mut self, is_ready: bool, beside: Option<&str>, outcome: &Refusal, generation: i64, now: Timestamp) {
         self.remove(RECONCILING);
-        self.remove(STALLED);
         self.set(READY, is_ready, outcome, Some(generation), now);
-        if let Some(beside) = beside {
-            self.set(beside, true, outcome, Some(generation), now);
+        match beside {
+            Some(beside) => self.set(beside, true, outcome, Some(generation), now),
+            None => self.remove(STALLED),
         }
         for condition in self.conditions.iter_mut() {
             condition.observed_generation = Some(generation);

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::shared::LocalRef;
 
+/// `localhost` and a port are what emulators of a tenant are called, such as localhost:8080.
+const DOMAIN: &str =
+    "self.matches('^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)+)(:[0-9]{1,5})?$')";
 const HOST: &str = "self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)+$')";
 
 /// Which Auth0 tenant, with which credentials, and which namespaces may use it.
@@ -48,7 +51,7 @@ pub struct Auth0TenantSpec {
     #[x_kube(
         validation = Rule::new("self == oldSelf")
             .message("domain is immutable: create another Auth0Tenant for the other domain and point tenantRef at it"),
-        validation = Rule::new(HOST)
+        validation = Rule::new(DOMAIN)
             .message("write the tenant's canonical domain only, in lower case, without https:// and without a slash, such as example.eu.auth0.com"),
     )]
     pub domain: String,

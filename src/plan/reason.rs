@@ -91,6 +91,19 @@ impl Reason {
         }
     }
 
+    /// Whether a person should look: not while things go on by themselves.
+    pub fn is_warning(self) -> bool {
+        match self.class() {
+            Class::Done | Class::Suspended => false,
+            Class::Stalled => true,
+            Class::Waiting => matches!(
+                self,
+                Self::NamespaceNotAllowed | Self::NamespaceNotTrusted | Self::SecretNotFound | Self::SecretKeyMissing
+            ),
+            Class::Troubled => self != Self::TenantNotReady,
+        }
+    }
+
     /// Steps of our own work, which nobody needs an event for.
     pub fn is_step(self) -> bool {
         matches!(self, Self::Pending | Self::Creating | Self::Updating | Self::Deleting)

@@ -4,7 +4,7 @@ use super::{
     cluster::Cluster,
     history::History,
     kubectl::kubectl,
-    object::{Object, resource},
+    object::{KINDS, Object, resource},
     samples::{ALL, API, CONNECTION, OUTPUT, Samples, TENANT, USER, merge},
     tap::{Hold, Tap},
     tenant::Tenant,
@@ -81,7 +81,7 @@ impl Bench {
     pub(crate) async fn apply_object(&self, object: &Value) {
         let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         let applied = self.api(kind).patch(name, &PatchParams::apply("test").force(), &Patch::Apply(object)).await;
-        applied.unwrap_or_else(|error| panic!("{kind}/{name} is not accepted: {error}"));
+        self.until_seen(applied.unwrap_or_else(|error| panic!("{kind}/{name} is not accepted: {error}"))).await;
     }
 
     /// Applies all samples.
@@ -129,7 +129,16 @@ impl Bench {
     /// A merge patch.
     pub(crate) async fn patch(&self, key: &str, change: &Value) {
         let (kind, name) = key.split_once('/').unwrap();
-        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
+        self.until_seen(self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap()).await;
+    }
+
+    /// Waits until the history knows of a write, so that nobody takes an older state for the answer to it.
+    async fn until_seen(&self, written: DynamicObject) {
+        let written = Object(serde_json::to_value(written).unwrap());
+        if KINDS.contains(&written.text("/kind")) {
+            let is_known = |object: &Object| object.generation() >= written.generation();
+            self.history.until(&written.key(), "seen as it was written", is_known).await;
+        }
     }
 
     /// Asks for a deletion without waiting for it.
