@@ -44,11 +44,16 @@ const ENDPOINT_LINE: &str = "# endpoint: http://127.0.0.1:8080";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    // The demo starts itself once more as the operator. This is what `auth0-operator run` does.
-    if env::args().nth(1).as_deref() == Some("run") {
-        return cli::run_from(env::args_os());
-    }
-    let is_once = env::args().nth(1).as_deref() == Some("--once");
+    let is_once = match env::args().nth(1).as_deref() {
+        // The demo starts itself once more as the operator. This is what `auth0-operator run` does.
+        Some("run") => return cli::run_from(env::args_os()),
+        Some("--once") => true,
+        None => false,
+        Some(_) => {
+            eprintln!("usage: cargo run --example demo [-- --once]");
+            return ExitCode::from(2);
+        }
+    };
     let outcome =
         tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| runtime.block_on(demo(is_once)));
     match outcome {

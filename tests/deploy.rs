@@ -197,6 +197,8 @@ async fn the_rights_it_is_installed_with_suffice_from_apply_to_delete() {
     house.kubectl(&["apply", "-f", "-"], &house.samples());
     house.all_become_ready();
     assert!(house.lets_in(PASSWORD).await);
+    let missing = house.kubectl(&["get", "auth0tenant", "default", "-o", "jsonpath={.status.missingScopes}"], "");
+    assert_eq!(missing, "");
     let events = house.kubectl(&["get", "events.events.k8s.io", "-o", "name"], "");
     assert!(!events.is_empty(), "the operator wrote no event");
 

@@ -97,11 +97,19 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
 }
 
 /// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
-pub(super) fn on_kubernetes_error(tenant: Arc<Auth0Tenant>, error: &Stop, context: Arc<TenantContext>) -> Action {
+pub(super) fn on_kubernetes_error(tenant: &Auth0Tenant, error: &Stop, context: &TenantContext) -> Action {
     let failures = context.count(&tenant.uid().unwrap_or_default(), true);
-    tracing::warn!(kind = "Auth0Tenant", name = tenant.name_any(), %error, "a pass was broken off");
+    tracing::warn!(
+        kind = "Auth0Tenant",
+        name = tenant.name_any(),
+        error = error as &dyn std::error::Error,
+        "a pass was broken off"
+    );
     Action::requeue(retry_after(Reason::Retrying, failures, Duration::from_secs(600), true))
 }
+
+/// While scopes are missing, a pass fetches a new token when the old one is older than this.
+const SCOPES_MAY_COME_AFTER: Duration = Duration::from_secs(50);
 
 const READY: &str = "the tenant issued a token with all scopes that are needed";
 
@@ -125,7 +133,7 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
     let client_secret = value(secret.as_ref(), secret_name, "clientSecret")?;
     if secret
         .iter()
-        .flat_map(|secret| secret.owner_references())
+        .flat_map(ResourceExt::owner_references)
         .any(|owner| owner.api_version.starts_with(&format!("{GROUP}/")))
     {
         return Err(Refusal::invalid(format!(
@@ -147,8 +155,10 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
         let tenant = Tenant::new(facts, client_secret.clone(), shared.http.clone(), observe);
         Arc::new(Connected { tenant, client_secret })
     });
-    if is_forced || !status.missing_scopes.is_empty() {
-        connected.tenant.discard_token().await;
+    if is_forced {
+        connected.tenant.discard_token(Duration::ZERO).await;
+    } else if !status.missing_scopes.is_empty() {
+        connected.tenant.discard_token(SCOPES_MAY_COME_AFTER).await;
     }
     let scopes = connected.tenant.scopes().await?;
     // The old client serves until here, where the new credentials are proven.

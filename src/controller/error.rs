@@ -49,13 +49,16 @@ fn reason_of(error: &tenant::Error) -> Reason {
         Error::ScopeMissing(_) => Reason::ScopeMissing,
         Error::AlreadyExists(_) => Reason::AlreadyExists,
         Error::BeingDeleted | Error::Gone(_) => Reason::Retrying,
-        Error::Guarded(_) => Reason::InvalidSpec,
         Error::Refused { message, .. } if tenant::is_password_error(message) => Reason::PasswordRefused,
-        Error::Refused { message, .. } if message == tenant::MANAGEMENT_CLIENT_DISABLED => Reason::ReferenceNotReady,
+        Error::Refused { message, .. }
+            if message.starts_with(tenant::MANAGEMENT_CLIENT_DISABLED) || message == tenant::CONNECTION_DISABLED =>
+        {
+            Reason::ReferenceNotReady
+        }
         Error::Refused { status: 403, message, .. } if message.contains("limit of entities") => Reason::LimitReached,
         Error::Refused { status: 403, .. } => Reason::FeatureUnavailable,
         Error::Refused { status: 409, .. } => Reason::CustomDomainRequired,
-        Error::Refused { .. } => Reason::InvalidSpec,
+        Error::Guarded(_) | Error::Refused { .. } => Reason::InvalidSpec,
     }
 }
 

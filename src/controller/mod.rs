@@ -130,7 +130,11 @@ pub async fn run(
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(woken.tenants)
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(auth0tenant::reconcile, auth0tenant::on_kubernetes_error, Arc::new(TenantContext::new(shared.clone())))
+        .run(
+            auth0tenant::reconcile,
+            |tenant, error, context| auth0tenant::on_kubernetes_error(&tenant, error, &context),
+            Arc::new(TenantContext::new(shared.clone())),
+        )
         .for_each(ended);
     let controllers = future::join4(
         tenant_controller,
@@ -159,7 +163,11 @@ fn control<K: kind::Kind>(
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(woken)
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(reconcile::reconcile::<K>, reconcile::on_kubernetes_error::<K>, context)
+        .run(
+            reconcile::reconcile::<K>,
+            |object, error, context| reconcile::on_kubernetes_error::<K>(&object, error, &context),
+            context,
+        )
         .for_each(ended)
         .boxed()
 }
@@ -172,7 +180,7 @@ fn ended<K: Resource<DynamicType = ()>>(
         // A requeued object that was deleted meanwhile.
         Err(controller::Error::ObjectNotFound(object)) => tracing::debug!(%object, "is gone"),
         Err(controller::Error::QueueError(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a watch broke; it is taken up again")
+            tracing::warn!(error = &error as &dyn std::error::Error, "a watch broke; it is taken up again");
         }
         Err(controller::Error::ReconcilerFailed(..) | controller::Error::RunnerError(_)) | Ok(_) => {}
     }

@@ -4,7 +4,7 @@ use super::{
     context::{Context, Shared},
     error::Stop,
     kind::Kind,
-    status::{Verdicts, conditions_of, is_transition},
+    status::{READY, STALLED, Verdicts, conditions_of, is_transition, is_true},
     stores::FORCE,
     tenants::FINALIZER,
 };
@@ -112,9 +112,15 @@ impl<K: Kind> Pass<K> {
         }
     }
 
-    /// Whether the spec is another than the one that the last verdict was about.
+    /// Whether the spec has not been brought into the tenant yet, as far as the last verdict tells.
     pub(super) fn spec_changed(&self) -> bool {
-        K::Wish::common(&self.before).observed_generation != Some(self.generation())
+        let common = K::Wish::common(&self.before);
+        common.observed_generation != Some(self.generation()) || is_true(&common.conditions, STALLED)
+    }
+
+    /// Whether the tenant was as the unchanged spec says when we last looked, so that a difference is somebody else's doing.
+    pub(super) fn was_ready(&self) -> bool {
+        !self.spec_changed() && is_true(conditions_of::<K>(&self.before), READY)
     }
 
     pub(super) fn has_finalizer(&self) -> bool {

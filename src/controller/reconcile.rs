@@ -60,14 +60,14 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
 }
 
 /// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
-pub(super) fn on_kubernetes_error<K: Kind>(object: Arc<K>, error: &Stop, context: Arc<Context<K>>) -> Action {
+pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &Context<K>) -> Action {
     let is_stale = matches!(error, Stop::Stale)
         || matches!(error, Stop::Kubernetes(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found());
     if is_stale {
         return Action::requeue(Duration::from_millis(100));
     }
     let failures = context.failed(&object.uid().unwrap_or_default());
-    tracing::warn!(kind = %K::kind(&()), name = object.name_any(), %error, "a pass was broken off");
+    tracing::warn!(kind = %K::kind(&()), name = object.name_any(), error = error as &dyn std::error::Error, "a pass was broken off");
     Action::requeue(retry_after(Reason::Retrying, failures, context.shared.options.resync, true))
 }
 
@@ -112,6 +112,7 @@ impl<K: Kind> Pass<K> {
                 (is_fresh, self.max_age, knowledge.remote) = (true, Duration::ZERO, Remote::default());
                 continue;
             }
+            tenant.check_scopes(&plan.calls).await?;
             self.prepare(admitted, knowledge, &plan).await?;
             let Err(error) = self.execute(tenant, knowledge, &plan).await else {
                 K::Wish::common_mut(&mut self.status).pending = None;
@@ -148,7 +149,7 @@ impl<K: Kind> Pass<K> {
 
     /// With `driftPolicy: Warn`, what others changed is reported and left alone.
     fn only_warns(&mut self, plan: &Plan) -> bool {
-        let warns = self.spec().policies().drift_policy == Some(DriftPolicy::Warn) && !self.spec_changed();
+        let warns = self.spec().policies().drift_policy == Some(DriftPolicy::Warn) && self.was_ready();
         let is_drift = warns && !plan.calls.is_empty();
         let paths: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
         let now = Timestamp::now();
@@ -215,7 +216,7 @@ impl<K: Kind> Pass<K> {
 
     async fn execute(&mut self, tenant: &Tenant, knowledge: &mut Knowledge, plan: &Plan) -> Result<(), tenant::Error> {
         let mut created = Created::default();
-        let is_drift = !self.spec_changed();
+        let is_drift = self.was_ready();
         for call in &plan.calls {
             let answer = tenant.execute(call, &mut created).await?;
             let before = self.status.clone();

@@ -13,9 +13,9 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-const READY: &str = "Ready";
+pub(super) const READY: &str = "Ready";
 const RECONCILING: &str = "Reconciling";
-const STALLED: &str = "Stalled";
+pub(super) const STALLED: &str = "Stalled";
 const DRIFTED: &str = "Drifted";
 
 /// The conditions of a status and the generation that they are a verdict on.
@@ -109,6 +109,11 @@ pub(super) fn ready_reason(conditions: &[Condition]) -> Option<&str> {
     conditions.iter().find(|condition| condition.type_ == READY).map(|ready| ready.reason.as_str())
 }
 
+/// Whether a condition is there and True.
+pub(super) fn is_true(conditions: &[Condition], type_: &str) -> bool {
+    conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
+}
+
 /// Whether a change of conditions is worth an event: the reason of Ready is another, and not just a step of our work.
 pub(super) fn is_transition(old: &[Condition], new: &[Condition], reason: Reason) -> bool {
     ready_reason(old) != ready_reason(new)
@@ -173,7 +178,7 @@ mod tests {
         }
 
         fn is_true(&self, type_: &str) -> bool {
-            self.condition(type_).is_some_and(|condition| condition.status == "True")
+            is_true(&self.conditions, type_)
         }
     }
 

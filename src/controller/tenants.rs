@@ -41,6 +41,8 @@ pub(super) struct Tenants {
 
 #[derive(Default)]
 struct Hold {
+    /// The namespace of the Auth0Tenant and of its Secret.
+    namespace: String,
     /// Whether the finalizers are known to be there, and on which Secret.
     secret: Option<String>,
     /// Uids of resources that were admitted by this process: their announcement may not be in the store yet.
@@ -72,7 +74,7 @@ impl Tenants {
         if hold.secret.as_ref() != Some(secret) {
             add_finalizer(&Api::<Auth0Tenant>::namespaced(client.clone(), &namespace), &tenant.name_any()).await?;
             add_finalizer(&Api::<Secret>::namespaced(client.clone(), &namespace), secret).await?;
-            hold.secret = Some(secret.clone());
+            (hold.namespace, hold.secret) = (namespace, Some(secret.clone()));
         }
         Ok(())
     }
@@ -107,13 +109,19 @@ impl Tenants {
             if hold.secret.as_ref() != Some(secret) && tenant.meta().deletion_timestamp.is_none() {
                 add_finalizer(&tenants, &name).await?;
                 add_finalizer(&secrets, secret).await?;
-                hold.secret = Some(secret.clone());
+                (hold.namespace, hold.secret) = (namespace, Some(secret.clone()));
             }
             return Ok(count);
         }
         let held = hold.secret.take();
+        let secret = held.as_ref().unwrap_or(secret);
+        let is_shared = holds
+            .iter()
+            .any(|(other, hold)| *other != uid && hold.namespace == namespace && hold.secret.as_ref() == Some(secret));
         if held.is_some() || tenant.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-            remove_finalizer(&secrets, held.as_ref().unwrap_or(secret)).await?;
+            if !is_shared {
+                remove_finalizer(&secrets, secret).await?;
+            }
             remove_finalizer(&tenants, &name).await?;
         }
         if tenant.meta().deletion_timestamp.is_some() {

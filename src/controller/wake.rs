@@ -61,7 +61,7 @@ impl Waker {
                 let clients = connection.spec.enabled_clients.iter().flatten();
                 clients.filter_map(|client| client.api_ref.as_ref()).any(|reference| reference.name == api.name_any())
             };
-            self.wake_in_namespace(api.namespace(), refers);
+            self.wake_in_namespace(api.meta().namespace.as_deref(), refers);
         });
     }
 
@@ -69,7 +69,7 @@ impl Waker {
     pub(super) fn connection(&self, event: &Event<Auth0Connection>) {
         self.kind(event, |connection| {
             let name = connection.name_any();
-            self.wake_in_namespace(connection.namespace(), |user: &Auth0User| {
+            self.wake_in_namespace(connection.meta().namespace.as_deref(), |user: &Auth0User| {
                 user.spec.connection_ref.as_ref().is_some_and(|reference| reference.name == name)
             });
         });
@@ -86,9 +86,9 @@ impl Waker {
             event,
             |namespace| format!("{:?}", namespace.labels()),
             |namespace| {
-                let name = Some(namespace.name_any());
-                self.wake_in_namespace(name.clone(), |_: &Auth0Api| true);
-                self.wake_in_namespace(name.clone(), |_: &Auth0Connection| true);
+                let name = namespace.metadata.name.as_deref();
+                self.wake_in_namespace(name, |_: &Auth0Api| true);
+                self.wake_in_namespace(name, |_: &Auth0Connection| true);
                 self.wake_in_namespace(name, |_: &Auth0User| true);
             },
         );
@@ -100,11 +100,11 @@ impl Waker {
             event,
             |secret| format!("{:?}", secret.resource_version()),
             |secret| {
-                let (namespace, name) = (secret.namespace(), secret.name_any());
-                self.wake_in_namespace(namespace.clone(), |tenant: &Auth0Tenant| {
+                let (namespace, name) = (secret.metadata.namespace.as_deref(), secret.name_any());
+                self.wake_in_namespace(namespace, |tenant: &Auth0Tenant| {
                     tenant.spec.credentials.secret_ref.name == name
                 });
-                self.wake_in_namespace(namespace.clone(), |user: &Auth0User| {
+                self.wake_in_namespace(namespace, |user: &Auth0User| {
                     user.spec
                         .password
                         .as_ref()
@@ -201,8 +201,8 @@ impl Waker {
         }
     }
 
-    fn wake_in_namespace<K: Watched>(&self, namespace: Option<String>, is_waiter: impl Fn(&K) -> bool) {
-        self.wake_where(|object: &K| object.namespace() == namespace && is_waiter(object));
+    fn wake_in_namespace<K: Watched>(&self, namespace: Option<&str>, is_waiter: impl Fn(&K) -> bool) {
+        self.wake_where(|object: &K| object.meta().namespace.as_deref() == namespace && is_waiter(object));
     }
 
     fn wake_where<K: Watched>(&self, is_waiter: impl Fn(&K) -> bool) {

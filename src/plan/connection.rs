@@ -111,8 +111,8 @@ impl Managed for Auth0ConnectionSpec {
             body.insert("name".to_owned(), self.effective_name(&view.owner.name).into());
             body.insert("strategy".to_owned(), self.strategy.clone().into());
             plan.calls.push(Call::Create { kind: ObjectKind::Connection, body: body.into() });
-            let changes = self.wanted_clients(view).into_iter().map(|client| (client, true)).collect();
-            enable(Target::CreatedByThisPlan, changes, &mut plan);
+            let changes: Vec<_> = self.wanted_clients(view).into_iter().map(|client| (client, true)).collect();
+            enable(&Target::CreatedByThisPlan, &changes, &mut plan);
             return Ok(plan);
         };
         let id = text(have, "id").unwrap_or_default().to_owned();
@@ -131,7 +131,7 @@ impl Managed for Auth0ConnectionSpec {
         if !change.is_empty() {
             plan.calls.push(Call::Update { kind: ObjectKind::Connection, id: id.clone(), body: change.into() });
         }
-        enable(Target::Known(id.clone()), self.client_changes(&id, view), &mut plan);
+        enable(&Target::Known(id.clone()), &self.client_changes(&id, view), &mut plan);
         Ok(plan)
     }
 
@@ -280,7 +280,7 @@ impl Auth0ConnectionSpec {
     }
 }
 
-fn enable(connection: Target, changes: Vec<(String, bool)>, plan: &mut Plan) {
+fn enable(connection: &Target, changes: &[(String, bool)], plan: &mut Plan) {
     for changes in changes.chunks(Call::CLIENTS_PER_CALL) {
         plan.calls.push(Call::EnableClients { connection: connection.clone(), changes: changes.to_vec() });
     }

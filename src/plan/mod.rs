@@ -15,6 +15,8 @@ pub mod fingerprint;
 mod ownership;
 mod reason;
 mod system;
+#[cfg(test)]
+mod tests;
 mod user;
 
 pub use call::{Body, Call, Found, ObjectKind, Plan, Read, Target};

@@ -113,22 +113,16 @@ impl Managed for Auth0UserSpec {
         for body in self.changes(have, origin, view)? {
             plan.calls.push(update(&id, &connection, body));
         }
-        if self.password_to_write(origin, view) {
-            if let Some(password) = self.password(view) {
-                let mut body = Body::default();
-                body.secrets.insert("password", password.clone());
-                plan.calls.push(update(&id, &connection, body));
-            }
+        if let Some(password) = self.password(view).filter(|_| self.password_to_write(origin, view)) {
+            let mut body = Body::default();
+            body.secrets.insert("password", password.clone());
+            plan.calls.push(update(&id, &connection, body));
         }
         Ok(plan)
     }
 
     fn announce(&self, status: &mut Auth0UserStatus, plan: &Plan, view: &View<'_>) {
-        let writes_password = plan.calls.iter().any(|call| match call {
-            Call::Create { body, .. } | Call::Update { body, .. } => body.secrets.contains_key("password"),
-            _ => false,
-        });
-        if let Some(fingerprint) = self.fingerprint(view).filter(|_| writes_password) {
+        if let Some(fingerprint) = self.fingerprint(view).filter(|_| plan.calls.iter().any(writes_password)) {
             status.password_fingerprint = Some(fingerprint::intended(&fingerprint));
         }
     }
@@ -138,10 +132,8 @@ impl Managed for Auth0UserSpec {
             status.common.id = text(answer, "user_id").map(str::to_owned);
             status.common.origin = Some(Origin::Created);
         }
-        if let Call::Create { body, .. } | Call::Update { body, .. } = call {
-            if body.secrets.contains_key("password") {
-                status.password_fingerprint = self.fingerprint(view);
-            }
+        if writes_password(call) {
+            status.password_fingerprint = self.fingerprint(view);
         }
     }
 
@@ -317,6 +309,13 @@ impl Auth0UserSpec {
             Relation::Unknown => origin == Origin::Adopted,
             Relation::Same | Relation::ForeignKey => false,
         }
+    }
+}
+
+fn writes_password(call: &Call) -> bool {
+    match call {
+        Call::Create { body, .. } | Call::Update { body, .. } => body.secrets.contains_key("password"),
+        Call::CreateGrant { .. } | Call::Delete { .. } | Call::EnableClients { .. } => false,
     }
 }
 

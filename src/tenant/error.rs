@@ -119,7 +119,7 @@ fn public_message(message: &str, code: &str, is_secret: bool) -> String {
             (None, _) if message.starts_with("Connection must be enabled for this client") => {
                 MANAGEMENT_CLIENT_DISABLED.to_owned()
             }
-            (None, _) if message == "The connection is disabled" => message.to_owned(),
+            (None, _) if message == CONNECTION_DISABLED => message.to_owned(),
             (None, _) => or_unspecified(code),
         };
     }
@@ -143,6 +143,9 @@ fn public_message(message: &str, code: &str, is_secret: bool) -> String {
 
 /// Stands in for Auth0's sentence, which names the client and the connection.
 pub const MANAGEMENT_CLIENT_DISABLED: &str = "the connection is not enabled for the operator's own client";
+
+/// Auth0's words for a connection that is enabled for no client at all.
+pub const CONNECTION_DISABLED: &str = "The connection is disabled";
 
 /// Password errors of `POST` and `PATCH /users`. The Management API gives no detail which rule failed.
 const PASSWORD_ERRORS: [(&str, &str); 5] = [

@@ -10,7 +10,7 @@ mod redact;
 mod token;
 mod transport;
 
-pub use error::{Error, MANAGEMENT_CLIENT_DISABLED, is_password_error};
+pub use error::{CONNECTION_DISABLED, Error, MANAGEMENT_CLIENT_DISABLED, is_password_error};
 pub use token::{Credentials, Scopes};
 pub use transport::{Observe, http_client};
 
@@ -79,9 +79,9 @@ impl Tenant {
         self.transport.scopes().await
     }
 
-    /// Makes the next call fetch a new token, with the scopes of that moment.
-    pub async fn discard_token(&self) {
-        self.transport.discard_token().await;
+    /// Makes the next call fetch a new token, with the scopes of that moment, when the current one is old enough.
+    pub async fn discard_token(&self, older_than: Duration) {
+        self.transport.discard_token(older_than).await;
     }
 
     /// Answers a question; from what is known when that is younger than `max_age`.
@@ -171,16 +171,27 @@ impl Tenant {
         }
     }
 
+    /// Whether the token allows all calls of a plan: asked before the first, so that no plan stops half way for this.
+    ///
+    /// # Errors
+    /// When a scope is missing, or no token is to be had.
+    pub async fn check_scopes(&self, calls: &[Call]) -> Result<(), Error> {
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let scopes = self.scopes().await?;
+        match calls.iter().flat_map(Call::scopes).find(|scope| !scopes.contains(scope)) {
+            Some(missing) => Err(Error::ScopeMissing(missing)),
+            None => Ok(()),
+        }
+    }
+
     /// Carries out one call of a plan; `created` takes note of new ids for the calls that follow.
     ///
     /// # Errors
     /// When the tenant refuses, or its answer is lost: then the effect is unknown ([`Error::Unavailable`]).
     pub async fn execute(&self, call: &Call, created: &mut Created) -> Result<Answer, Error> {
         guard::check(call, &self.facts)?;
-        let scopes = self.scopes().await?;
-        if let Some(missing) = call.scopes().into_iter().find(|scope| !scopes.contains(scope)) {
-            return Err(Error::ScopeMissing(missing));
-        }
         let kind = call.kind();
         let id = self.id_of(call, created)?;
         let (method, path, body) = match call {
@@ -204,14 +215,16 @@ impl Tenant {
                 )
             }
         };
-        let tried = Tried { what: call.to_string(), noun: kind.noun(), is_secret: call.carries_secret() };
+        let noun =
+            if matches!(call, Call::EnableClients { .. }) { "connection or one of its clients" } else { kind.noun() };
+        let tried = Tried { what: call.to_string(), noun, is_secret: call.carries_secret() };
         let sent = self.transport.send(Request { method, path, query: vec![], body, tried }).await;
         let answer = match sent {
             // Deletes are idempotent: what is gone is as wanted.
             Err(Error::Gone(_)) if matches!(call, Call::Delete { .. }) => Value::Null,
             Err(error) => {
                 self.inventory.forget(kind, &id);
-                return Err(error);
+                return Err(self.with_client(error));
             }
             Ok(answer) => answer,
         };
@@ -223,6 +236,17 @@ impl Tenant {
             created.0.insert(kind, id);
         }
         Ok(answer)
+    }
+
+    /// Names the operator's own client where a connection is not enabled for it: that is what a person needs to know.
+    fn with_client(&self, error: Error) -> Error {
+        match error {
+            Error::Refused { call, status, code, message } if message == MANAGEMENT_CLIENT_DISABLED => {
+                let message = format!("{message} {}; enable it there", self.facts.management_client);
+                Error::Refused { call, status, code, message }
+            }
+            other => other,
+        }
     }
 
     /// The id in the path of a call; for a new grant, its client's.

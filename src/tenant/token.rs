@@ -31,6 +31,7 @@ pub type Scopes = BTreeSet<String>;
 struct Token {
     value: SecretString,
     scopes: Scopes,
+    fetched_at: Instant,
     renew_at: Instant,
 }
 
@@ -92,13 +93,20 @@ impl Tokens {
         }
     }
 
-    /// The next call fetches a new token. `refused` is the token that was answered with 401, so that many callers with the
-    /// same old token cause one new one.
-    pub(super) async fn discard(&self, refused: Option<&SecretString>) {
+    /// The next call fetches a new token, unless the one that was `refused` has been replaced already: many callers with the same
+    /// old token cause one new one.
+    pub(super) async fn discard(&self, refused: &SecretString) {
+        self.discard_if(|token| token.value.expose_secret() == refused.expose_secret()).await;
+    }
+
+    /// The next call fetches a new token, when the current one was had so long ago.
+    pub(super) async fn discard_older_than(&self, age: Duration) {
+        self.discard_if(|token| token.fetched_at.elapsed() >= age).await;
+    }
+
+    async fn discard_if(&self, is_stale: impl Fn(&Token) -> bool) {
         let mut token = self.token.lock().await;
-        let is_current =
-            |token: &Token| refused.is_none_or(|refused| refused.expose_secret() == token.value.expose_secret());
-        if token.as_ref().is_some_and(is_current) {
+        if token.as_ref().is_some_and(is_stale) {
             *token = None;
         }
     }
@@ -136,6 +144,7 @@ impl Tokens {
         Ok(Token {
             value: granted.access_token,
             scopes: scopes.split_whitespace().map(str::to_owned).collect(),
+            fetched_at: asked_at,
             renew_at: asked_at + Duration::from_secs(granted.expires_in).mul_f64(0.8),
         })
     }

@@ -67,8 +67,8 @@ impl Transport {
         Ok(self.tokens.current().await?.1)
     }
 
-    pub(super) async fn discard_token(&self) {
-        self.tokens.discard(None).await;
+    pub(super) async fn discard_token(&self, older_than: Duration) {
+        self.tokens.discard_older_than(older_than).await;
     }
 
     /// Sends a request; `Null` for an empty answer. A 401 costs one new token and one more try, since a request that was not
@@ -76,7 +76,7 @@ impl Transport {
     pub(super) async fn send(&self, request: Request<'_>) -> Result<Value, Error> {
         let (token, _) = self.tokens.current().await?;
         match self.exchange(&request, &token).await? {
-            (StatusCode::UNAUTHORIZED, _) => self.tokens.discard(Some(&token)).await,
+            (StatusCode::UNAUTHORIZED, _) => self.tokens.discard(&token).await,
             (status, body) => return read(status, &body, request.tried),
         }
         let (token, _) = self.tokens.current().await?;

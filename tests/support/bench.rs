@@ -51,6 +51,7 @@ impl Bench {
             endpoint: tenant.url().to_owned(),
             client_secret: tenant.management_secret().to_owned(),
             suffix: suffix.to_owned(),
+            tenant_namespace: None,
         };
         cluster.namespace(name).await;
         let client = cluster.client();
@@ -129,7 +130,8 @@ impl Bench {
     /// A merge patch.
     pub(crate) async fn patch(&self, key: &str, change: &Value) {
         let (kind, name) = key.split_once('/').unwrap();
-        self.until_seen(self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap()).await;
+        self.until_seen(self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap())
+            .await;
     }
 
     /// Waits until the history knows of a write, so that nobody takes an older state for the answer to it.

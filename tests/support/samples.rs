@@ -24,12 +24,14 @@ pub(crate) struct Samples {
     pub(crate) client_secret: String,
     /// Makes names in the tenant different where several sets share one.
     pub(crate) suffix: String,
+    /// Where the Auth0Tenant is, when it is in another namespace.
+    pub(crate) tenant_namespace: Option<String>,
 }
 
 impl Samples {
     /// A manifest, by `Kind/name`, as it is applied here.
     pub(crate) fn get(&self, key: &str) -> Value {
-        let Self { domain, endpoint, client_secret, suffix } = self;
+        let Self { domain, endpoint, client_secret, suffix, tenant_namespace } = self;
         let change = match key {
             TENANT => json!({ "spec": { "domain": domain, "endpoint": endpoint } }),
             CREDENTIALS => json!({ "stringData": { "clientId": "management", "clientSecret": client_secret } }),
@@ -42,6 +44,9 @@ impl Samples {
         let mut object =
             files().iter().find(|object| name(object) == key).unwrap_or_else(|| panic!("no sample {key}")).clone();
         merge(&mut object, &change);
+        if let (Some(namespace), Some(reference)) = (tenant_namespace, object.pointer_mut("/spec/tenantRef")) {
+            reference["namespace"] = json!(namespace);
+        }
         object
     }
 
