@@ -146,8 +146,8 @@ fn cases() -> Vec<Case> {
             mended: Mended::Apply,
         },
         Case {
-            case: "spec-refused",
-            wrong: Wrong::Changed(CONNECTION, json!({ "spec": { "options": { "gateway_url": 7, "nonsense": [1] } } })),
+            case: "option-set-twice",
+            wrong: Wrong::Changed(CONNECTION, json!({ "spec": { "options": { "disable_signup": false } } })),
             says: vec![(CONNECTION, "InvalidSpec", STALLED), (USER, "ReferenceNotReady", RECONCILING)],
             mended: Mended::Apply,
         },

@@ -5,6 +5,7 @@ use super::{
     dereference::value,
     error::{Stop, retry_after},
     kind::{Kind, Watched},
+    memory::Memory,
     pass::MANAGER,
     status::{Verdicts, is_transition},
     stores::FORCE,
@@ -24,32 +25,20 @@ use kube::{
 use secrecy::ExposeSecret;
 use serde_json::json;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
 /// What passes over tenants share.
 pub(super) struct TenantContext {
     pub(super) shared: Arc<Shared>,
-    /// By uid: how many passes in a row did not get their work done.
-    failures: Mutex<HashMap<String, u32>>,
+    memory: Memory<Auth0TenantStatus>,
 }
 
 impl TenantContext {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, failures: Mutex::default() }
-    }
-
-    fn count(&self, uid: &str, is_failure: bool) -> u32 {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_failure {
-            failures.remove(uid);
-            return 0;
-        }
-        let count = failures.entry(uid.to_owned()).or_default();
-        *count += 1;
-        *count - 1
+        Self { shared, memory: Memory::default() }
     }
 }
 
@@ -57,7 +46,8 @@ impl TenantContext {
 pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantContext>) -> Result<Action, Stop> {
     let shared = &context.shared;
     shared.stores.ready().await;
-    let mut status = tenant.status.clone().unwrap_or_default();
+    let (before, _) = context.memory.newest(&*tenant);
+    let mut status = before.clone();
     let end = connect(shared, &tenant, &mut status).await;
     let (mut outcome, asked_wait) = match end {
         Ok(outcome) => (outcome, None),
@@ -75,6 +65,7 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
     if tenant.meta().deletion_timestamp.is_some() {
         if count == 0 {
             shared.tenants.remove(&tenant.namespace().unwrap_or_default(), &tenant.name_any());
+            context.memory.forget(&tenant.uid().unwrap_or_default());
             return Ok(Action::await_change());
         }
         outcome = Refusal::new(
@@ -85,11 +76,16 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
         );
     }
     status.dependants = Some(i64::try_from(count).unwrap_or(i64::MAX));
-    write_end(shared, &tenant, status, &outcome).await?;
+    write_end(&context, &tenant, &before, status, &outcome).await?;
     shared.metrics.pass_ended(&Auth0Tenant::kind(&()), outcome.reason);
     let lacks_scopes = outcome.reason.class() == Class::Done && outcome.message != READY;
-    let failures =
-        context.count(&tenant.uid().unwrap_or_default(), outcome.reason.class() != Class::Done || lacks_scopes);
+    let uid = tenant.uid().unwrap_or_default();
+    let failures = if outcome.reason.class() == Class::Done && !lacks_scopes {
+        context.memory.succeeded(&uid);
+        0
+    } else {
+        context.memory.failed(&uid)
+    };
     let waits_like = if lacks_scopes { Reason::ScopeMissing } else { outcome.reason };
     let wait = asked_wait
         .unwrap_or_else(|| retry_after(waits_like, failures, shared.options.resync, shared.options.watch_secrets));
@@ -98,7 +94,7 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
 
 /// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
 pub(super) fn on_kubernetes_error(tenant: &Auth0Tenant, error: &Stop, context: &TenantContext) -> Action {
-    let failures = context.count(&tenant.uid().unwrap_or_default(), true);
+    let failures = context.memory.failed(&tenant.uid().unwrap_or_default());
     tracing::warn!(
         kind = "Auth0Tenant",
         name = tenant.name_any(),
@@ -230,12 +226,13 @@ fn exists<K: Watched>(shared: &Shared, uid: &str) -> bool {
 }
 
 async fn write_end(
-    shared: &Shared,
+    context: &TenantContext,
     tenant: &Auth0Tenant,
+    before: &Auth0TenantStatus,
     mut status: Auth0TenantStatus,
     outcome: &Refusal,
 ) -> Result<(), Stop> {
-    let before = tenant.status.clone().unwrap_or_default();
+    let shared = &context.shared;
     if let Some(asked) = tenant.annotations().get(FORCE) {
         status.last_handled_reconcile_at = Some(asked.clone());
     }
@@ -245,7 +242,7 @@ async fn write_end(
         generation,
         Timestamp::now(),
     );
-    if status == before {
+    if status == *before {
         return Ok(());
     }
     let api = Api::<Auth0Tenant>::namespaced(shared.client.clone(), &tenant.namespace().unwrap_or_default());
@@ -257,8 +254,11 @@ async fn write_end(
     });
     match api.patch_status(&tenant.name_any(), &PatchParams::apply(MANAGER).force(), &Patch::Apply(body)).await {
         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
-        written => written?,
-    };
+        written => {
+            let resource_version = written?.resource_version().unwrap_or_default();
+            context.memory.wrote(&tenant.uid().unwrap_or_default(), resource_version, status.clone());
+        }
+    }
     if is_transition(&before.conditions, &status.conditions, outcome.reason) {
         shared.event(tenant, outcome.reason.is_warning(), &outcome.reason.to_string(), &outcome.message, None).await;
     }

@@ -1,7 +1,9 @@
 //! What passes share: the cluster, the tenants, the operator's own identity and settings; and what is remembered between
 //! passes over one kind.
 
-use super::{identity::Identity, kind::Kind, options::Options, stores::Stores, tenants::Tenants, wake::Waker};
+use super::{
+    identity::Identity, kind::Kind, memory::Memory, options::Options, stores::Stores, tenants::Tenants, wake::Waker,
+};
 use crate::{crd::Auth0Tenant, plan::Managed, telemetry::Metrics};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -11,10 +13,7 @@ use kube::{
         reflector::ObjectRef,
     },
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 /// What passes over all kinds share.
 pub(super) struct Shared {
@@ -32,66 +31,12 @@ pub(super) struct Shared {
 /// What passes over one kind share.
 pub(super) struct Context<K: Kind> {
     pub(super) shared: Arc<Shared>,
-    /// By uid: the newest status that we wrote and its resourceVersion, since the store may not have it yet.
-    written: Mutex<HashMap<String, Written<K>>>,
-    /// By uid: how many passes in a row did not get their work done.
-    failures: Mutex<HashMap<String, u32>>,
-}
-
-struct Written<K: Kind> {
-    resource_version: String,
-    status: <K::Wish as Managed>::Status,
+    pub(super) memory: Memory<<K::Wish as Managed>::Status>,
 }
 
 impl<K: Kind> Context<K> {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, written: Mutex::default(), failures: Mutex::default() }
-    }
-
-    /// The status and resourceVersion of an object: as the store has it, or as we wrote it when that is newer.
-    pub(super) fn newest(&self, object: &K) -> (<K::Wish as Managed>::Status, String) {
-        let in_store = object.resource_version().unwrap_or_default();
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let uid = object.uid().unwrap_or_default();
-        match written.get(&uid) {
-            Some(newer) if is_older(&in_store, &newer.resource_version) => {
-                (newer.status.clone(), newer.resource_version.clone())
-            }
-            _ => {
-                written.remove(&uid);
-                (object.status().cloned().unwrap_or_default(), in_store)
-            }
-        }
-    }
-
-    pub(super) fn wrote(&self, uid: &str, resource_version: String, status: <K::Wish as Managed>::Status) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.insert(uid.to_owned(), Written { resource_version, status });
-    }
-
-    /// Counts one more failure; gives how many there were before.
-    pub(super) fn failed(&self, uid: &str) -> u32 {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(uid.to_owned()).or_default();
-        *count += 1;
-        *count - 1
-    }
-
-    pub(super) fn succeeded(&self, uid: &str) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-    }
-
-    pub(super) fn forget(&self, uid: &str) {
-        self.succeeded(uid);
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-    }
-}
-
-/// Resource versions of one kind of resource can be compared as numbers (Kubernetes 1.35 and later say so outright).
-fn is_older(one: &str, other: &str) -> bool {
-    match (one.parse::<u64>(), other.parse::<u64>()) {
-        (Ok(one), Ok(other)) => one < other,
-        _ => false,
+        Self { shared, memory: Memory::default() }
     }
 }
 

@@ -14,8 +14,13 @@ use kube::{Api, ResourceExt, core::object::HasStatus, runtime::reflector::Object
 use secrecy::SecretString;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// The values of all needs, or the first that is missing.
-pub(super) async fn dereference(shared: &Shared, owner: &Owner, needs: Vec<Need>) -> Result<References, Stop> {
+/// The values of all needs of a resource of `kind`, or the first that is missing.
+pub(super) async fn dereference(
+    shared: &Shared,
+    owner: &Owner,
+    kind: &str,
+    needs: Vec<Need>,
+) -> Result<References, Stop> {
     let mut references = References::default();
     let mut secrets: BTreeMap<String, Option<Secret>> = BTreeMap::new();
     for need in needs {
@@ -41,10 +46,20 @@ pub(super) async fn dereference(shared: &Shared, owner: &Owner, needs: Vec<Need>
             }
             Need::Output(name) => {
                 if let Some(secret) = read_secret(shared, owner, &name).await? {
-                    let owned = secret.owner_references().iter().any(|reference| reference.uid == owner.uid);
+                    let controller =
+                        secret.owner_references().iter().find(|reference| reference.controller == Some(true));
+                    let is_ours = controller.is_some_and(|controller| controller.uid == owner.uid);
+                    let inherited = controller.is_some_and(|controller| {
+                        controller.uid != owner.uid && controller.kind == kind && controller.name == owner.name
+                    });
+                    let owned = is_ours || inherited;
                     references.outputs.insert(
                         name,
-                        ExistingOutput { owned, data: if owned { texts(&secret) } else { BTreeMap::new() } },
+                        ExistingOutput {
+                            owned,
+                            inherited,
+                            data: if is_ours { texts(&secret) } else { BTreeMap::new() },
+                        },
                     );
                 }
             }

@@ -15,6 +15,7 @@ mod dereference;
 mod error;
 mod identity;
 mod kind;
+mod memory;
 mod options;
 mod output;
 mod pass;

@@ -8,6 +8,7 @@ use kube::{
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 use super::error::Stop;
 
@@ -51,8 +52,11 @@ pub(super) async fn write(
         .iter()
         .all(|(key, value)| existing.data.get(key).is_some_and(|other| other.expose_secret() == value.expose_secret()));
     if !is_same {
-        let data: std::collections::BTreeMap<_, _> = data().collect();
-        secrets.patch(&output.name, &PatchParams::default(), &Patch::Merge(json!({ "data": data }))).await?;
+        let mut patch = json!({"data": data().collect::<BTreeMap<_, _>>()});
+        if existing.inherited {
+            patch["metadata"] = json!({"ownerReferences": [reference]});
+        }
+        secrets.patch(&output.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(super) struct Knowledge {
 impl<K: Kind> Pass<K> {
     pub(super) fn new(object: Arc<K>, context: Arc<Context<K>>) -> Self {
         let owner = object.owner(&context.shared.identity.cluster);
-        let (status, resource_version) = context.newest(&object);
+        let (status, resource_version) = context.memory.newest(&*object);
         let api = Api::namespaced(context.shared.client.clone(), &owner.namespace);
         let mut pass = Self {
             max_age: context.shared.options.resync.mul_f64(0.75),
@@ -123,10 +123,6 @@ impl<K: Kind> Pass<K> {
         !self.spec_changed() && is_true(conditions_of::<K>(&self.before), READY)
     }
 
-    pub(super) fn has_finalizer(&self) -> bool {
-        self.has_finalizer
-    }
-
     /// Puts our finalizer on, on condition that the resource is as we read it.
     pub(super) async fn add_finalizer(&mut self) -> Result<(), Stop> {
         if self.has_finalizer {
@@ -162,7 +158,7 @@ impl<K: Kind> Pass<K> {
         let written = self.api.patch_status(&self.owner.name, &params, &Patch::Apply(body)).await?;
         self.resource_version = written.resource_version().unwrap_or_default();
         self.written = self.status.clone();
-        self.context.wrote(&self.owner.uid, self.resource_version.clone(), self.status.clone());
+        self.context.memory.wrote(&self.owner.uid, self.resource_version.clone(), self.status.clone());
         Ok(())
     }
 

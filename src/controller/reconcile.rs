@@ -35,7 +35,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
     let end = if is_ending { pass.remove().await } else { pass.converge().await.map(Some) };
     let (outcome, asked_wait) = match end {
         Ok(None) => {
-            pass.context.forget(&pass.owner.uid);
+            pass.context.memory.forget(&pass.owner.uid);
             return Ok(Action::await_change());
         }
         Ok(Some(outcome)) => (outcome, None),
@@ -48,10 +48,10 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
     pass.write_end(&outcome).await?;
     pass.shared().metrics.pass_ended(&K::kind(&()), outcome.reason);
     let failures = if outcome.reason.class() == Class::Done {
-        pass.context.succeeded(&pass.owner.uid);
+        pass.context.memory.succeeded(&pass.owner.uid);
         0
     } else {
-        pass.context.failed(&pass.owner.uid)
+        pass.context.memory.failed(&pass.owner.uid)
     };
     let options = &pass.shared().options;
     let wait =
@@ -66,7 +66,7 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
     if is_stale {
         return Action::requeue(Duration::from_millis(100));
     }
-    let failures = context.failed(&object.uid().unwrap_or_default());
+    let failures = context.memory.failed(&object.uid().unwrap_or_default());
     tracing::warn!(kind = %K::kind(&()), name = object.name_any(), error = error as &dyn std::error::Error, "a pass was broken off");
     Action::requeue(retry_after(Reason::Retrying, failures, context.shared.options.resync, true))
 }
@@ -74,7 +74,7 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
 impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
-        let references = dereference(self.shared(), &self.owner, self.spec().needs(&self.owner)).await?;
+        let references = dereference(self.shared(), &self.owner, &K::kind(&()), self.spec().needs(&self.owner)).await?;
         let announced = K::Wish::common(&self.status).pending.is_some();
         let mut knowledge = Knowledge {
             references,

@@ -8,7 +8,7 @@ use super::{
     kind::Kind,
     output,
     pass::{Knowledge, Pass},
-    tenants::{Connected, remove_finalizer},
+    tenants::{Connected, FINALIZER, remove_finalizer},
 };
 use crate::{
     crd::DeletionPolicy,
@@ -22,7 +22,13 @@ use std::sync::Arc;
 impl<K: Kind> Pass<K> {
     /// Lets the object go. `None` when nothing is left to do.
     pub(super) async fn remove(&mut self) -> Result<Option<Refusal>, Stop> {
-        if !self.has_finalizer() {
+        // Asked of the API server: a wake that came while the last pass ended must not delete everything a second time.
+        let newest = self
+            .api
+            .get_metadata_opt(&self.owner.name)
+            .await?
+            .filter(|newest| newest.uid().as_deref() == Some(&self.owner.uid));
+        if !newest.is_some_and(|newest| newest.finalizers().iter().any(|finalizer| finalizer == FINALIZER)) {
             return Ok(None);
         }
         let policies = self.spec().policies();

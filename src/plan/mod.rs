@@ -197,8 +197,10 @@ pub struct ConnectionReference {
 /// A Secret that is there under the name of an output Secret.
 #[derive(Clone, Debug)]
 pub struct ExistingOutput {
-    /// Whether the resource controls it.
+    /// Whether the resource controls it, or one of the same kind and name did that is gone.
     pub owned: bool,
+    /// Whether it is such a predecessor's, which Kubernetes will soon collect. Its values count for nothing.
+    pub inherited: bool,
     /// Its values.
     pub data: BTreeMap<String, SecretString>,
 }

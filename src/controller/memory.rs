@@ -1,0 +1,104 @@
+//! What is remembered of objects between passes: what we wrote last, and how often their work failed in a row.
+
+use kube::{Resource, ResourceExt, core::object::HasStatus};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// By uid of an object.
+pub(super) struct Memory<Status> {
+    /// The newest status that we wrote and its resourceVersion, since the store may not have it yet.
+    written: Mutex<HashMap<String, (String, Status)>>,
+    failures: Mutex<HashMap<String, u32>>,
+}
+
+impl<Status> Default for Memory<Status> {
+    fn default() -> Self {
+        Self { written: Mutex::default(), failures: Mutex::default() }
+    }
+}
+
+impl<Status: Clone + Default> Memory<Status> {
+    /// The status and resourceVersion of an object: as the store has it, or as we wrote it when that is newer.
+    pub(super) fn newest<K: Resource + HasStatus<Status = Status>>(&self, object: &K) -> (Status, String) {
+        let in_store = object.resource_version().unwrap_or_default();
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let uid = object.uid().unwrap_or_default();
+        match written.get(&uid) {
+            Some((resource_version, status)) if is_older(&in_store, resource_version) => {
+                (status.clone(), resource_version.clone())
+            }
+            _ => {
+                written.remove(&uid);
+                (object.status().cloned().unwrap_or_default(), in_store)
+            }
+        }
+    }
+
+    /// We wrote a status.
+    pub(super) fn wrote(&self, uid: &str, resource_version: String, status: Status) {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (resource_version, status));
+    }
+
+    /// Counts one more failure; gives how many there were before.
+    pub(super) fn failed(&self, uid: &str) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(uid.to_owned()).or_default();
+        *count += 1;
+        *count - 1
+    }
+
+    /// The work is done, so the next failure is the first.
+    pub(super) fn succeeded(&self, uid: &str) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// The object is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        self.succeeded(uid);
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+/// Resource versions of one kind of resource can be compared as numbers (Kubernetes 1.35 and later say so outright).
+fn is_older(one: &str, other: &str) -> bool {
+    match (one.parse::<u64>(), other.parse::<u64>()) {
+        (Ok(one), Ok(other)) => one < other,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::{Auth0Tenant, Auth0TenantStatus};
+
+    fn tenant(resource_version: &str, dependants: i64) -> Auth0Tenant {
+        let mut tenant = Auth0Tenant::new(
+            "x",
+            serde_saphyr::from_str("{domain: x.auth0.com, credentials: {secretRef: {name: x}}}").unwrap(),
+        );
+        tenant.metadata.uid = Some("1".into());
+        tenant.metadata.resource_version = Some(resource_version.into());
+        tenant.status = Some(Auth0TenantStatus { dependants: Some(dependants), ..Default::default() });
+        tenant
+    }
+
+    #[test]
+    fn what_we_wrote_counts_until_the_store_has_caught_up() {
+        let memory = Memory::default();
+        memory.wrote("1", "10".into(), Auth0TenantStatus { dependants: Some(5), ..Default::default() });
+        for (in_store, dependants) in [("9", 5), ("10", 1), ("9", 1)] {
+            assert_eq!(memory.newest(&tenant(in_store, 1)).0.dependants, Some(dependants), "store at {in_store}");
+        }
+    }
+
+    #[test]
+    fn failures_are_counted_until_a_success() {
+        let memory = Memory::<Auth0TenantStatus>::default();
+        assert_eq!((memory.failed("1"), memory.failed("1"), memory.failed("2")), (0, 1, 0));
+        memory.succeeded("1");
+        assert_eq!(memory.failed("1"), 0);
+    }
+}
