@@ -9,10 +9,10 @@ use super::{
     tap::{Hold, Tap},
     tenant::Tenant,
 };
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::{core::v1::Secret, events::v1::Event};
 use kube::{
     Api, Client,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams},
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
     runtime::{conditions::is_deleted, wait::await_condition},
 };
 use serde_json::{Value, json};
@@ -190,6 +190,25 @@ impl Bench {
         let secret = self.secret(OUTPUT).await;
         let (status, answer) = self.tenant.login(&secret["clientId"], &secret["clientSecret"], &self.samples).await;
         assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Type and reason of the events about an object, oldest first; one that was repeated says so.
+    pub(crate) async fn events(&self, key: &str) -> Vec<String> {
+        let events =
+            Api::<Event>::namespaced(self.client.clone(), &self.namespace).list(&ListParams::default()).await.unwrap();
+        let is_about = |event: &Event| {
+            event.regarding.as_ref().is_some_and(|about| {
+                key.split_once('/')
+                    == Some((about.kind.as_deref().unwrap_or_default(), about.name.as_deref().unwrap_or_default()))
+            })
+        };
+        let mut events: Vec<_> = events.items.into_iter().filter(is_about).collect();
+        events.sort_by_key(|event| event.event_time.clone());
+        let describe = |event: Event| {
+            let repeated = event.series.map(|series| format!(" {} times", series.count)).unwrap_or_default();
+            format!("{} {}{repeated}", event.type_.unwrap_or_default(), event.reason.unwrap_or_default())
+        };
+        events.into_iter().map(describe).collect()
     }
 
     /// A file with samples, for kubectl.

@@ -3,14 +3,19 @@
 //! `POST /resource-servers` makes neither client nor grant (no recording has one); the dashboard makes both, and users expect
 //! them. A client, once made, is ours whatever the API's origin.
 
+mod desired;
+mod remote;
+
 use super::{
     Body, Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
-    Target, TenantFacts, auth0_case, diff, digest, fields, is_system_identifier, ownership, put, text,
+    Target, TenantFacts, diff, is_system_identifier, ownership, put, text,
 };
 use crate::crd::{
-    ApiClient, ApiClientStatus, Auth0ApiSpec, Auth0ApiStatus, ClientPolicy, CommonStatus, DeletionPolicy, Origin,
-    Policies, STAMP_KEY, TenantRef,
+    ApiClientStatus, Auth0ApiSpec, Auth0ApiStatus, ClientPolicy, CommonStatus, DeletionPolicy, Origin, Policies,
+    TenantRef,
 };
+use desired::{client, resource_server};
+use remote::{SecretState, find_client, find_grant, find_server, is_announced, secret_state};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -358,67 +363,6 @@ fn plan_grant(spec: &Auth0ApiSpec, view: &View<'_>, client: Target, plan: &mut P
     Ok(())
 }
 
-/// The API in the tenant, by id, else by identifier.
-fn find_server<'a>(spec: &Auth0ApiSpec, view: &'a View<'_>) -> Option<&'a Fields> {
-    let by_id = view.status.common.id.clone().map(|id| Read::Get(ObjectKind::ResourceServer, id));
-    let by_identifier = Read::Get(ObjectKind::ResourceServer, spec.identifier.clone());
-    by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&by_identifier))
-}
-
-fn find_client<'a>(view: &'a View<'_>) -> Option<&'a Fields> {
-    let read = match view.status.client.as_ref().and_then(|client| client.id.clone()) {
-        Some(id) => Read::Get(ObjectKind::Client, id),
-        None => Read::StampedClient(view.owner.stamp(Origin::Created)),
-    };
-    view.remote.one(&read)
-}
-
-fn find_grant<'a>(spec: &Auth0ApiSpec, view: &'a View<'_>, client: &str) -> Option<&'a Fields> {
-    let by_id = view
-        .status
-        .client
-        .as_ref()
-        .and_then(|client| client.grant_id.clone())
-        .map(|id| Read::Get(ObjectKind::ClientGrant, id));
-    by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&spec.grants(client)))
-}
-
-/// Whether a create of this API was announced earlier, and the API in the tenant is what was announced.
-fn is_announced(spec: &Auth0ApiSpec, have: &Fields, view: &View<'_>) -> bool {
-    let Some(pending) = view.status.common.pending.as_ref().filter(|_| view.announced) else { return false };
-    let announced: Fields = view
-        .status
-        .common
-        .managed
-        .iter()
-        .map(String::as_str)
-        .chain(["identifier", "name"])
-        .filter_map(|key| have.get(key).map(|value| (key.to_owned(), value.clone())))
-        .collect();
-    pending.key == spec.identifier && pending.digest == digest(&announced)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SecretState {
-    /// It stands in the output Secret, or a call of this pass has shown it.
-    Known,
-    /// The client was made, and we stopped before its secret was written down.
-    NeverWritten,
-    /// It was written, and somebody deleted the Secret.
-    Lost,
-}
-
-fn secret_state(spec: &Auth0ApiSpec, view: &View<'_>) -> SecretState {
-    let output = view.references.outputs.get(&spec.secret_name(view.owner));
-    let written = view.status.client.as_ref().is_some_and(|client| client.secret_name.is_some());
-    match output {
-        Some(output) if !output.owned || output.data.contains_key("clientSecret") => SecretState::Known,
-        _ if view.client_secret.is_some() => SecretState::Known,
-        _ if written => SecretState::Lost,
-        _ => SecretState::NeverWritten,
-    }
-}
-
 fn same_scopes(want: &Value, have: Option<&Value>) -> bool {
     let sorted = |value: &Value| {
         let mut scopes: Vec<_> = value.as_array().into_iter().flatten().map(ToString::to_string).collect();
@@ -430,92 +374,4 @@ fn same_scopes(want: &Value, have: Option<&Value>) -> bool {
 
 fn same_set(want: Option<&Value>, have: Option<&Value>) -> bool {
     want.is_some_and(|want| same_scopes(want, have))
-}
-
-/// The resource server as wanted, in Auth0's names. Its identifier is not among them: it never changes.
-fn resource_server(spec: &Auth0ApiSpec) -> Result<Fields, Refusal> {
-    let Auth0ApiSpec {
-        tenant_ref: _,
-        identifier: _,
-        name,
-        signing_alg,
-        signing_secret_ref: _,
-        scopes,
-        token_lifetime,
-        allow_offline_access,
-        allow_online_access,
-        skip_consent_for_verifiable_first_party_clients,
-        enforce_policies,
-        token_dialect,
-        consent_policy,
-        authorization_details,
-        authorization_policy,
-        token_encryption,
-        proof_of_possession,
-        subject_type_authorization,
-        client: _,
-        policies: _,
-    } = spec;
-    let mut want = Fields::new();
-    put(&mut want, "name", name.as_ref())?;
-    put(&mut want, "signing_alg", signing_alg.as_ref())?;
-    put(&mut want, "scopes", scopes.as_ref())?;
-    put(&mut want, "token_lifetime", *token_lifetime)?;
-    put(&mut want, "allow_offline_access", *allow_offline_access)?;
-    put(&mut want, "allow_online_access", *allow_online_access)?;
-    let skip_consent = *skip_consent_for_verifiable_first_party_clients;
-    put(&mut want, "skip_consent_for_verifiable_first_party_clients", skip_consent)?;
-    put(&mut want, "enforce_policies", *enforce_policies)?;
-    put(&mut want, "token_dialect", token_dialect.as_ref())?;
-    put(&mut want, "consent_policy", consent_policy.as_ref())?;
-    put(&mut want, "authorization_details", authorization_details.as_ref())?;
-    put(&mut want, "authorization_policy", auth0_case(authorization_policy.as_ref())?)?;
-    put(&mut want, "token_encryption", auth0_case(token_encryption.as_ref())?)?;
-    put(&mut want, "proof_of_possession", auth0_case(proof_of_possession.as_ref())?)?;
-    put(&mut want, "subject_type_authorization", auth0_case(subject_type_authorization.as_ref())?)?;
-    Ok(want)
-}
-
-/// The client as wanted, in Auth0's names.
-fn client(spec: &Auth0ApiSpec, owner: &Owner) -> Result<Fields, Refusal> {
-    // The API's own defaults are the old ones: not OIDC conformant, HS256 (recordings).
-    let mut want = fields(json!({
-        "app_type": "non_interactive",
-        "oidc_conformant": true,
-        "jwt_configuration": {"alg": "RS256"},
-    }));
-    let mut metadata = Fields::new();
-    if let Some(client) = &spec.client {
-        let ApiClient {
-            policy: _,
-            name,
-            scopes: _,
-            grant_types,
-            callbacks,
-            allowed_logout_urls,
-            web_origins,
-            allowed_origins,
-            description,
-            token_endpoint_auth_method,
-            client_metadata,
-            organization_usage,
-            secret_name: _,
-            rotate_secret_every: _,
-        } = client;
-        put(&mut want, "name", name.as_ref())?;
-        put(&mut want, "grant_types", grant_types.as_ref())?;
-        put(&mut want, "callbacks", callbacks.as_ref())?;
-        put(&mut want, "allowed_logout_urls", allowed_logout_urls.as_ref())?;
-        put(&mut want, "web_origins", web_origins.as_ref())?;
-        put(&mut want, "allowed_origins", allowed_origins.as_ref())?;
-        put(&mut want, "description", description.as_ref())?;
-        put(&mut want, "token_endpoint_auth_method", token_endpoint_auth_method.as_ref())?;
-        put(&mut want, "organization_usage", organization_usage.as_ref())?;
-        for (key, value) in client_metadata.iter().flatten() {
-            metadata.insert(key.clone(), value.clone().into());
-        }
-    }
-    metadata.insert(STAMP_KEY.to_owned(), owner.stamp(Origin::Created).into());
-    want.insert("client_metadata".to_owned(), Value::Object(metadata));
-    Ok(want)
 }

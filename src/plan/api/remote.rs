@@ -1,0 +1,68 @@
+//! What the tenant holds of an Auth0Api, as far as this pass has asked.
+
+use super::View;
+use crate::{
+    crd::{Auth0ApiSpec, Origin},
+    plan::{Fields, ObjectKind, Read, digest},
+};
+
+/// The API in the tenant, by id, else by identifier.
+pub(super) fn find_server<'a>(spec: &Auth0ApiSpec, view: &'a View<'_>) -> Option<&'a Fields> {
+    let by_id = view.status.common.id.clone().map(|id| Read::Get(ObjectKind::ResourceServer, id));
+    let by_identifier = Read::Get(ObjectKind::ResourceServer, spec.identifier.clone());
+    by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&by_identifier))
+}
+
+pub(super) fn find_client<'a>(view: &'a View<'_>) -> Option<&'a Fields> {
+    let read = match view.status.client.as_ref().and_then(|client| client.id.clone()) {
+        Some(id) => Read::Get(ObjectKind::Client, id),
+        None => Read::StampedClient(view.owner.stamp(Origin::Created)),
+    };
+    view.remote.one(&read)
+}
+
+pub(super) fn find_grant<'a>(spec: &Auth0ApiSpec, view: &'a View<'_>, client: &str) -> Option<&'a Fields> {
+    let by_id = view
+        .status
+        .client
+        .as_ref()
+        .and_then(|client| client.grant_id.clone())
+        .map(|id| Read::Get(ObjectKind::ClientGrant, id));
+    by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&spec.grants(client)))
+}
+
+/// Whether a create of this API was announced earlier, and the API in the tenant is what was announced.
+pub(super) fn is_announced(spec: &Auth0ApiSpec, have: &Fields, view: &View<'_>) -> bool {
+    let Some(pending) = view.status.common.pending.as_ref().filter(|_| view.announced) else { return false };
+    let announced: Fields = view
+        .status
+        .common
+        .managed
+        .iter()
+        .map(String::as_str)
+        .chain(["identifier", "name"])
+        .filter_map(|key| have.get(key).map(|value| (key.to_owned(), value.clone())))
+        .collect();
+    pending.key == spec.identifier && pending.digest == digest(&announced)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SecretState {
+    /// It stands in the output Secret, or a call of this pass has shown it.
+    Known,
+    /// The client was made, and we stopped before its secret was written down.
+    NeverWritten,
+    /// It was written, and somebody deleted the Secret.
+    Lost,
+}
+
+pub(super) fn secret_state(spec: &Auth0ApiSpec, view: &View<'_>) -> SecretState {
+    let output = view.references.outputs.get(&spec.secret_name(view.owner));
+    let written = view.status.client.as_ref().is_some_and(|client| client.secret_name.is_some());
+    match output {
+        Some(output) if !output.owned || output.data.contains_key("clientSecret") => SecretState::Known,
+        _ if view.client_secret.is_some() => SecretState::Known,
+        _ if written => SecretState::Lost,
+        _ => SecretState::NeverWritten,
+    }
+}

@@ -1,0 +1,91 @@
+//! Events: one for a transition, none for a state that goes on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml's exception leaves out what tests share"
+)]
+
+mod support;
+
+use serde_json::json;
+use support::{
+    bench::Bench,
+    cluster::Cluster,
+    operator::{Operator, Settings},
+    samples::{ALL, API, CONNECTION, TENANT, USER},
+};
+use tokio::sync::OnceCell;
+
+/// One operator that looks at everything each second.
+async fn bench(name: &str) -> Bench {
+    static OPERATOR: OnceCell<Operator> = OnceCell::const_new();
+    let settings = Settings { flags: &["--watch-secrets", "--resync", "1s"], ..Settings::default() };
+    OPERATOR.get_or_init(async || Operator::start(Cluster::shared().await, settings).await).await;
+    Bench::new(name).await
+}
+
+/// Type and reason of the events about an object so far, oldest first. Forces a pass, since the event of a pass is written
+/// before the next one begins.
+async fn events(bench: &Bench, key: &str, token: &str) -> Vec<String> {
+    bench.force(key, token).await;
+    bench.events(key).await
+}
+
+fn count(calls: &[String], call: &str) -> usize {
+    calls.iter().filter(|other| *other == call).count()
+}
+
+#[tokio::test]
+async fn a_create_is_one_event_and_a_resync_none() {
+    let bench = bench("events").await;
+    for key in ALL {
+        bench.apply(key).await;
+        if !key.starts_with("Secret/") {
+            bench.ready(key).await;
+        }
+    }
+    for key in [TENANT, API, CONNECTION, USER] {
+        assert_eq!(events(&bench, key, "after-create").await, ["Normal Available"], "{key}");
+    }
+    bench.tenant.forget_calls().await;
+    let before = bench.history.now();
+
+    let looks = ["GET resource-servers/*", "GET connections/*", "GET users/*"];
+    let is_looked_at = |calls: &[String]| looks.iter().all(|look| count(calls, look) >= 3);
+    bench.tenant.until_calls("three looks at each object", is_looked_at).await;
+
+    assert_eq!(bench.history.states_since(before), vec![], "a resync that changes nothing writes nothing");
+    assert_eq!(bench.tenant.writes().await, Vec::<String>::new());
+    for key in [TENANT, API, CONNECTION, USER] {
+        assert_eq!(events(&bench, key, "after-resync").await, ["Normal Available"], "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_one_warning_however_often_it_is_tried() {
+    let bench = bench("warnings").await;
+    let fault = json!([{ "method": "POST", "path": "^/api/v2/users$", "kind": "status", "status": 503 }]);
+    bench.tenant.faults(fault).await;
+    for key in ALL {
+        bench.apply(key).await;
+        if !key.starts_with("Secret/") && key != USER {
+            bench.ready(key).await;
+        }
+    }
+    bench.tenant.until_calls("three tries", |calls| count(calls, "POST users") >= 3).await;
+    assert_eq!(events(&bench, USER, "failing").await, ["Warning TenantUnavailable"]);
+
+    bench.tenant.faults(json!([])).await;
+    bench.ready(USER).await;
+    assert_eq!(events(&bench, USER, "mended").await, ["Warning TenantUnavailable", "Normal Available"]);
+}
+
+#[tokio::test]
+async fn waiting_for_what_was_applied_together_is_no_warning() {
+    let bench = bench("together").await;
+    bench.set_up().await;
+    for key in [TENANT, API, CONNECTION, USER] {
+        assert_eq!(events(&bench, key, "after-create").await, ["Normal Available"], "{key}");
+    }
+}

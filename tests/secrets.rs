@@ -1,0 +1,132 @@
+//! Secret values are nowhere but in Secrets: not in logs of the finest level, events, objects or metrics.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml's exception leaves out what tests share"
+)]
+
+mod support;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use k8s_openapi::api::{core::v1::Secret, events::v1::Event};
+use kube::{Api, api::ListParams};
+use serde_json::{Value, json};
+use support::{
+    bench::Bench,
+    cluster::OPERATOR_NAMESPACE,
+    object::KINDS,
+    operator::{self, Operator, Settings},
+    samples::{API, CREDENTIALS, OUTPUT, PASSWORD, TENANT, USER},
+};
+
+const OTHER_PASSWORD: &str = "canary-0ther-Passw0rd!";
+const WRONG_SECRET: &str = "canary-wrong-secret";
+
+/// A refusal of Auth0 that repeats what was sent, as its validation errors do.
+fn echo(method: &str, path: &str) -> Value {
+    let body = json!({ "statusCode": 400, "error": "Bad Request", "errorCode": "invalid_body", "message": "" });
+    json!([{ "method": method, "path": path, "kind": "status", "status": 400, "body": body, "echo": true }])
+}
+
+#[tokio::test]
+async fn secret_values_are_in_secrets_only() {
+    let bench = Bench::new("secrets").await;
+    let operator = Operator::start(bench.cluster, Settings { levels: "trace", ..Settings::default() }).await;
+    go_wrong_everywhere(&bench).await;
+    bench.assert_token().await;
+
+    let secrets = secret_values(&bench).await;
+    let places = [
+        ("the log", operator::log()),
+        ("metrics", operator.get("/metrics").await),
+        ("events", events(&bench).await),
+        ("objects", objects(&bench).await),
+        ("all states of objects", bench.history.states_since(0).iter().map(|object| object.0.to_string()).collect()),
+    ];
+    assert!(places[0].1.contains("TRACE"), "the log is of the finest level");
+    for (place, text) in &places {
+        assert!(text.len() > 100, "{place}: {text}");
+        for (secret, value) in &secrets {
+            assert!(value.len() >= 6, "{secret} is long enough to be looked for");
+            for form in [value.clone(), STANDARD.encode(value)] {
+                let found = text.find(&form).map(|at| &text[text.floor_char_boundary(at.saturating_sub(300))..at]);
+                assert_eq!(found, None, "{secret} is in {place}, after this");
+            }
+        }
+    }
+    assert_eq!(operator.terminate().code(), Some(0));
+}
+
+/// Every call that carries a secret is refused with an echo once, then accepted.
+async fn go_wrong_everywhere(bench: &Bench) {
+    bench.tenant.faults(echo("POST", "^/oauth/token$")).await;
+    bench.apply_changed(CREDENTIALS, &json!({ "stringData": { "clientSecret": WRONG_SECRET } })).await;
+    bench.apply(TENANT).await;
+    bench.reason(TENANT, "CredentialsInvalid", "Reconciling").await;
+    bench.tenant.faults(json!([])).await;
+    bench.apply(CREDENTIALS).await;
+    bench.ready(TENANT).await;
+
+    bench.tenant.faults(echo("POST", "^/api/v2/(resource-servers|connections|users)$")).await;
+    bench.apply_all().await;
+    bench.reason(API, "InvalidSpec", "Stalled").await;
+    // The client's secret is lost with the answer, so a new one is set.
+    let lost = json!([{ "method": "POST", "path": "^/api/v2/clients$", "kind": "commit_then_drop", "times": 1 }]);
+    bench
+        .tenant
+        .faults(
+            [lost, echo("PATCH", "^/api/v2/clients/"), echo("POST", "^/api/v2/users$")].iter().flat_map(flat).collect(),
+        )
+        .await;
+    bench.force(API, "after-echo").await;
+    bench.reason(API, "InvalidSpec", "Stalled").await;
+    bench.tenant.faults(echo("POST", "^/api/v2/users$")).await;
+    bench.force(API, "after-second-echo").await;
+    bench.ready(API).await;
+    bench.reason(USER, "InvalidSpec", "Stalled").await;
+    bench.tenant.faults(echo("PATCH", "^/api/v2/users/")).await;
+    bench.force(USER, "after-echo").await;
+    bench.all_ready().await;
+    bench.apply_changed(PASSWORD, &json!({ "stringData": { "password": OTHER_PASSWORD } })).await;
+    bench.reason(USER, "InvalidSpec", "Stalled").await;
+    bench.tenant.faults(json!([])).await;
+    bench.force(USER, "after-second-echo").await;
+    bench.all_ready().await;
+}
+
+fn flat(faults: &Value) -> Vec<Value> {
+    faults.as_array().unwrap().clone()
+}
+
+/// All values that nobody may see, each with a name.
+async fn secret_values(bench: &Bench) -> Vec<(&'static str, String)> {
+    let identity =
+        Api::<Secret>::namespaced(bench.client(), OPERATOR_NAMESPACE).get("auth0-operator-identity").await.unwrap();
+    let key = identity.data.unwrap()["fingerprintKey"].0.clone();
+    vec![
+        ("the operator's client secret", bench.tenant.management_secret().to_owned()),
+        ("a wrong client secret", WRONG_SECRET.to_owned()),
+        ("the user's password", bench.samples.password()),
+        ("the user's new password", OTHER_PASSWORD.to_owned()),
+        ("the application's client secret", bench.secret(OUTPUT).await["clientSecret"].clone()),
+        ("the fingerprint key", String::from_utf8(key).unwrap()),
+        // How every JWT begins: {"alg":
+        ("an access token", "eyJhbGci".to_owned()),
+        ("an access token", "eyJ0eXAi".to_owned()),
+    ]
+}
+
+async fn events(bench: &Bench) -> String {
+    let events = Api::<Event>::namespaced(bench.client(), &bench.namespace).list(&ListParams::default()).await.unwrap();
+    serde_json::to_string(&events.items).unwrap()
+}
+
+async fn objects(bench: &Bench) -> String {
+    let mut text = String::new();
+    for kind in KINDS {
+        let objects = bench.api(kind).list(&ListParams::default()).await.unwrap();
+        text.push_str(&serde_json::to_string(&objects.items).unwrap());
+    }
+    text
+}
