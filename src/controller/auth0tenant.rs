@@ -51,11 +51,7 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
     let end = connect(shared, &tenant, &mut status).await;
     let (mut outcome, asked_wait) = match end {
         Ok(outcome) => (outcome, None),
-        Err(Stop::Refused(refusal)) => (refusal, None),
-        Err(Stop::Throttled(wait)) => {
-            (Refusal::new(Reason::RateLimited, Stop::Throttled(wait).to_string()), Some(wait))
-        }
-        Err(error @ (Stop::Kubernetes(_) | Stop::Stale)) => return Err(error),
+        Err(stop) => stop.outcome()?,
     };
     let dependants = dependants(shared, &tenant);
     let exists = |uid: &str| {

@@ -15,12 +15,30 @@ pub(super) enum Stop {
     /// The gate of the tenant is closed for so long.
     #[error("the tenant's rate limit is reached; the operator goes on by itself")]
     Throttled(Duration),
+    /// The brake on deletions holds for so long.
+    #[error(
+        "many resources are being deleted, so this one waits for its turn; if that is not meant, set spec.deletionPolicy to Orphan, else raise spec.deletions of the Auth0Tenant"
+    )]
+    Paced(Duration),
     /// The Kubernetes API server did not do what we asked; nothing is written into a status then.
     #[error("the Kubernetes API server refused or did not answer")]
     Kubernetes(#[from] kube::Error),
     /// What we read of the resource is out of date; the newest version is on its way.
     #[error("the resource changed meanwhile")]
     Stale,
+}
+
+impl Stop {
+    /// What the status says, and how long to wait when that is known; `None` when Kubernetes itself failed.
+    pub(super) fn outcome(self) -> Result<(Refusal, Option<Duration>), Self> {
+        let message = self.to_string();
+        match self {
+            Self::Refused(refusal) => Ok((refusal, None)),
+            Self::Throttled(wait) => Ok((Refusal::new(Reason::RateLimited, message), Some(wait))),
+            Self::Paced(wait) => Ok((Refusal::new(Reason::DeletionPaced, message), Some(wait))),
+            Self::Kubernetes(_) | Self::Stale => Err(self),
+        }
+    }
 }
 
 impl From<Refusal> for Stop {

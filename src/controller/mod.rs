@@ -10,6 +10,7 @@
 mod access;
 mod admission;
 mod auth0tenant;
+mod brake;
 mod context;
 mod dereference;
 mod error;

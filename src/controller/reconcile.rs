@@ -39,11 +39,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
             return Ok(Action::await_change());
         }
         Ok(Some(outcome)) => (outcome, None),
-        Err(Stop::Refused(refusal)) => (refusal, None),
-        Err(Stop::Throttled(wait)) => {
-            (Refusal::new(Reason::RateLimited, Stop::Throttled(wait).to_string()), Some(wait))
-        }
-        Err(error @ (Stop::Kubernetes(_) | Stop::Stale)) => return Err(error),
+        Err(stop) => stop.outcome()?,
     };
     pass.write_end(&outcome).await?;
     pass.shared().metrics.pass_ended(&K::kind(&()), outcome.reason);

@@ -11,7 +11,7 @@ use super::{
     tenants::{Connected, FINALIZER, remove_finalizer},
 };
 use crate::{
-    crd::DeletionPolicy,
+    crd::{Auth0Tenant, DeletionPolicy},
     plan::{Depth, Managed, Need, Plan, Reason, References, Refusal, Remote, TenantFacts},
     tenant::Created,
 };
@@ -63,14 +63,18 @@ impl<K: Kind> Pass<K> {
             !self.spec().removal_reads(&situation).is_empty() || !self.spec().plan_removal(&situation).calls.is_empty()
         };
         if needs_tenant {
-            let connected = self.tenant_of_removal()?;
+            let (tenant, connected) = self.tenant_of_removal()?;
+            let wait = self.shared().tenants.deletion_wait(&tenant, &self.owner.uid);
+            if !wait.is_zero() {
+                return Err(Stop::Paced(wait));
+            }
             self.take_out(&connected, &mut knowledge).await?;
         }
         self.finish().await
     }
 
     /// The tenant that the object was made in.
-    fn tenant_of_removal(&self) -> Result<Arc<Connected>, Refusal> {
+    fn tenant_of_removal(&self) -> Result<(Arc<Auth0Tenant>, Arc<Connected>), Refusal> {
         let way_out = "or set spec.deletionPolicy to Orphan to let this resource go and leave the object in the tenant";
         let tenant =
             self.tenant().map_err(|refusal| Refusal::new(refusal.reason, format!("{}, {way_out}", refusal.message)))?;
@@ -82,7 +86,8 @@ impl<K: Kind> Pass<K> {
             );
             return Err(Refusal::new(Reason::Suspended, message));
         }
-        self.connected(&tenant)
+        let connected = self.connected(&tenant)?;
+        Ok((tenant, connected))
     }
 
     async fn take_out(&mut self, connected: &Connected, knowledge: &mut Knowledge) -> Result<(), Stop> {

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const REASONS: [Reason; 29] = [
+    const REASONS: [Reason; 30] = [
         Reason::Available,
         Reason::Pending,
         Reason::Creating,
@@ -144,6 +144,7 @@ mod tests {
         Reason::RateLimited,
         Reason::TenantUnavailable,
         Reason::Retrying,
+        Reason::DeletionPaced,
         Reason::InvalidSpec,
         Reason::PasswordRefused,
         Reason::LimitReached,

@@ -1,6 +1,7 @@
 //! The tenants that can be talked to, and the holds on them: while a tenant has dependants, its Auth0Tenant and its credentials
 //! Secret carry our finalizer, so that the order of deletions never matters.
 
+use super::brake::Brake;
 use crate::{
     crd::{Auth0Tenant, Auth0TenantSpec, TenantPin},
     plan::TenantFacts,
@@ -18,7 +19,9 @@ use std::{
     collections::{HashMap, HashSet},
     fmt::Debug,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// On every object of ours, and on a credentials Secret in use.
 pub(super) const FINALIZER: &str = "auth0-operator.dev/tenant";
@@ -37,6 +40,8 @@ pub(super) struct Tenants {
     connected: Mutex<HashMap<(String, String), Arc<Connected>>>,
     /// By uid of the Auth0Tenant. A `tokio` mutex: held while finalizers are written, so that a hold and a release never cross.
     holds: tokio::sync::Mutex<HashMap<String, Hold>>,
+    /// By uid of the Auth0Tenant.
+    brakes: Mutex<HashMap<String, Brake>>,
 }
 
 #[derive(Default)]
@@ -79,9 +84,20 @@ impl Tenants {
         Ok(())
     }
 
+    /// How long a resource has to wait before what it has in the tenant may be deleted.
+    pub(super) fn deletion_wait(&self, tenant: &Auth0Tenant, dependant: &str) -> Duration {
+        let mut brakes = self.brakes.lock().unwrap_or_else(PoisonError::into_inner);
+        let brake = brakes.entry(tenant.uid().unwrap_or_default()).or_default();
+        brake.wait(dependant, tenant.spec.deletions.as_ref(), Instant::now())
+    }
+
     /// A resource is gone, or has nothing in the tenant any more.
     pub(super) async fn let_go(&self, tenant: &Auth0Tenant, dependant: &str) {
-        if let Some(hold) = self.holds.lock().await.get_mut(&tenant.uid().unwrap_or_default()) {
+        let uid = tenant.uid().unwrap_or_default();
+        if let Some(brake) = self.brakes.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&uid) {
+            brake.let_go(dependant);
+        }
+        if let Some(hold) = self.holds.lock().await.get_mut(&uid) {
             hold.admitted.remove(dependant);
         }
     }
@@ -125,6 +141,7 @@ impl Tenants {
             remove_finalizer(&tenants, &name).await?;
         }
         if tenant.meta().deletion_timestamp.is_some() {
+            self.brakes.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
             holds.remove(&uid);
         }
         Ok(0)

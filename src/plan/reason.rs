@@ -24,6 +24,7 @@ pub enum Reason {
     RateLimited,
     TenantUnavailable,
     Retrying,
+    DeletionPaced,
     InvalidSpec,
     PasswordRefused,
     LimitReached,
@@ -75,7 +76,8 @@ impl Reason {
             | Self::ScopeMissing
             | Self::RateLimited
             | Self::TenantUnavailable
-            | Self::Retrying => Class::Troubled,
+            | Self::Retrying
+            | Self::DeletionPaced => Class::Troubled,
             Self::InvalidSpec
             | Self::PasswordRefused
             | Self::LimitReached
