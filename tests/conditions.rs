@@ -9,12 +9,14 @@
 mod support;
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use support::{
     bench::Bench,
+    object::Object,
     operator::Operator,
-    samples::{ALL, API, CONNECTION, CREDENTIALS, PASSWORD, TENANT, USER},
+    samples::{ALL, API, CONNECTION, CREDENTIALS, OUTPUT, PASSWORD, TENANT, USER, secret},
     tenant::Tenant,
 };
 
@@ -170,6 +172,15 @@ fn cases() -> Vec<Case> {
             mended: Mended::Forced,
         },
         Case {
+            case: "custom-domain-required",
+            wrong: Wrong::Fault(json!([{
+                "method": "POST", "path": "^/api/v2/users$", "kind": "status", "status": 409,
+                "body": { "statusCode": 409, "error": "Conflict", "errorCode": "custom_domain_conflict", "message": "…" },
+            }])),
+            says: vec![(USER, "CustomDomainRequired", STALLED)],
+            mended: Mended::Forced,
+        },
+        Case {
             case: "rate-limited",
             wrong: Wrong::Fault(json!([{
                 "method": "POST", "path": "^/api/v2/", "kind": "status", "status": 429, "headers": { "retry-after": "1" },
@@ -284,4 +295,94 @@ async fn an_outage_and_bad_credentials_never_take_away_ready() {
     let states = bench.history.states_since(before);
     let unready = states.iter().find(|object| object.is_observed() && !object.is("Ready"));
     assert_eq!(unready, None);
+}
+
+#[tokio::test]
+async fn a_scope_that_is_missing_is_named_and_used_as_soon_as_it_is_granted() {
+    let mut bench = Bench::new("scopes").await;
+    Operator::shared(bench.cluster).await;
+    let client = json!({ "name": "Operator", "app_type": "non_interactive", "grant_types": ["client_credentials"] });
+    let client = bench.tenant.call(Method::POST, "clients", client).await;
+    let all = bench.tenant.object("client_grants", "client_id", "management").await;
+    let scopes: Vec<_> = all["scope"].as_array().unwrap().iter().filter(|scope| **scope != "create:users").collect();
+    let grant = json!({ "client_id": client["client_id"], "audience": all["audience"], "scope": scopes });
+    let grant = bench.tenant.call(Method::POST, "client-grants", grant).await;
+    let before = bench.tenant.added().await;
+    bench.samples.client_secret = client["client_secret"].as_str().unwrap().to_owned();
+    let credentials = json!({ "stringData": { "clientId": client["client_id"] } });
+
+    bench.apply_changed(CREDENTIALS, &credentials).await;
+    for key in ALL.into_iter().filter(|key| *key != CREDENTIALS) {
+        bench.apply(key).await;
+    }
+    let user = bench.reason(USER, "ScopeMissing", RECONCILING).await;
+    assert!(user.condition("Ready").unwrap()["message"].as_str().unwrap().contains("create:users"), "{user:?}");
+    let lists = |object: &Object| object.at("/status/missingScopes") == &json!(["create:users"]);
+    assert!(bench.history.until(TENANT, "listing the scope", lists).await.is("Ready"));
+    bench.ready(CONNECTION).await;
+    assert_eq!(before.get("users"), bench.tenant.added().await.get("users"));
+
+    let path = format!("client-grants/{}", grant["id"].as_str().unwrap());
+    bench.tenant.call(Method::PATCH, &path, json!({ "scope": all["scope"] })).await;
+    bench.force(TENANT, "granted").await;
+    bench.all_ready().await;
+    assert_eq!(bench.tenant.added().await["users"], json!([bench.samples.email()]));
+}
+
+#[tokio::test]
+async fn a_secret_of_somebody_else_is_not_written_over() {
+    const TAKEN: &str = "Secret/basic-calculator-client";
+    let bench = Bench::new("secret-taken").await;
+    Operator::shared(bench.cluster).await;
+    bench.apply_object(&secret(TAKEN, json!({ "mine": "yes" }))).await;
+    bench.apply_all().await;
+    bench.reason(API, "SecretNotOwned", STALLED).await;
+    assert_eq!(bench.secret(OUTPUT).await, [("mine".to_owned(), "yes".to_owned())].into());
+
+    bench.delete_and_wait(TAKEN).await;
+    bench.all_ready().await;
+    bench.assert_made_once().await;
+}
+
+#[tokio::test]
+async fn a_suspended_object_keeps_what_was_said_of_it_and_makes_no_call() {
+    let bench = Bench::new("suspended-later").await;
+    Operator::shared(bench.cluster).await;
+    bench.set_up().await;
+    bench.tenant.forget_calls().await;
+    bench.patch(API, &json!({ "spec": { "suspend": true } })).await;
+    bench.history.until(API, "suspended", |object| object.reason() == "Suspended" && object.is("Ready")).await;
+    bench.patch(API, &json!({ "spec": { "tokenLifetime": 7200 } })).await;
+    let suspended = bench.force(API, "while-suspended").await;
+    assert_eq!((suspended.reason(), suspended.is("Ready"), suspended.at("/status/observedGeneration")), ("Suspended", true, &json!(1)));
+    assert_eq!(bench.tenant.calls().await, Vec::<String>::new());
+
+    bench.patch(API, &json!({ "spec": { "suspend": false } })).await;
+    bench.ready(API).await;
+    assert_eq!(bench.tenant.writes().await, ["PATCH resource-servers/*"]);
+}
+
+#[tokio::test]
+async fn a_resource_that_is_pointed_at_another_tenant_stops() {
+    let bench = Bench::new("tenant-changed").await;
+    Operator::shared(bench.cluster).await;
+    bench.set_up().await;
+    let other = Tenant::start("other.eu.auth0.com").await;
+    let mut tenant = bench.samples.get(TENANT);
+    tenant["metadata"]["name"] = json!("other");
+    tenant["spec"]["domain"] = json!(other.domain());
+    tenant["spec"]["endpoint"] = json!(other.url());
+    tenant["spec"]["credentials"]["secretRef"]["name"] = json!("other");
+    let credentials = json!({ "clientId": "management", "clientSecret": other.management_secret() });
+    bench.apply_object(&secret("Secret/other", credentials)).await;
+    bench.apply_object(&tenant).await;
+    bench.ready("Auth0Tenant/other").await;
+
+    bench.patch(API, &json!({ "spec": { "tenantRef": { "name": "other" } } })).await;
+    bench.reason(API, "TenantChanged", STALLED).await;
+    other.assert_clean().await;
+
+    bench.patch(API, &json!({ "spec": { "tenantRef": { "name": "default" } } })).await;
+    bench.ready(API).await;
+    bench.assert_made_once().await;
 }

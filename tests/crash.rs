@@ -70,7 +70,7 @@ async fn a_restart_at_rest_writes_neither_to_the_tenant_nor_to_kubernetes() {
             "the annotation and its answer: {key}"
         );
     }
-    assert_eq!(operator.terminate().code(), Some(0));
+    assert_eq!(operator.terminate().await.code(), Some(0));
 }
 
 /// Every call of a first apply that changes the tenant.
@@ -113,7 +113,7 @@ async fn killed_in_the_middle_of_any_create_it_ends_with_one_of_each_and_all_of_
         bench.assert_made_once().await;
     }))
     .await;
-    assert_eq!(operator.terminate().code(), Some(0));
+    assert_eq!(operator.terminate().await.code(), Some(0));
 }
 
 #[tokio::test]
@@ -141,12 +141,16 @@ async fn killed_in_the_middle_of_any_deletion_it_ends_with_nothing_left() {
     const DELETES: [(&str, &str); 4] =
         [("DELETE", "users/*"), ("DELETE", "connections/*"), ("DELETE", "clients/*"), ("DELETE", "resource-servers/*")];
     let _turn = TURN.lock().await;
-    let benches = tapped("delete-killed", &DELETES, &[BeforeEffect, AfterEffect]).await;
+    let moments = [BeforeEffect, AfterEffect];
+    let by_file = tapped("delete-killed", &DELETES, &moments).await;
+    let by_namespace = tapped("namespace-killed", &DELETES, &moments).await;
     let operator = start().await;
-    join_all(benches.iter().map(async |(bench, tap)| {
+    let benches: Vec<_> = by_file.iter().map(|bench| (bench, false)).chain(by_namespace.iter().map(|bench| (bench, true))).collect();
+    join_all(benches.iter().map(async |((bench, tap), with_namespace)| {
         bench.set_up().await;
         let file = bench.file(&ALL);
-        bench.kubectl(&["delete", "-f", file.to_str().unwrap(), "--wait=false"]).await;
+        let what = if *with_namespace { ["namespace", &bench.namespace] } else { ["-f", file.to_str().unwrap()] };
+        bench.kubectl(&["delete", what[0], what[1], "--wait=false"]).await;
         tap.holds().await;
     }))
     .await;
@@ -154,11 +158,30 @@ async fn killed_in_the_middle_of_any_deletion_it_ends_with_nothing_left() {
     operator.kill();
     let _operator = start().await;
 
-    join_all(benches.iter().map(async |(bench, _)| {
+    join_all(benches.iter().map(async |((bench, _), _)| {
         bench.history.until_empty().await;
         bench.tenant.assert_clean().await;
     }))
     .await;
+}
+
+#[tokio::test]
+async fn asked_to_end_it_finishes_what_runs() {
+    let _turn = TURN.lock().await;
+    let bench = Bench::new("terminated").await;
+    let operator = start().await;
+    for key in [CREDENTIALS, TENANT] {
+        bench.apply(key).await;
+    }
+    bench.ready(TENANT).await;
+    bench.tenant.faults(json!([{ "method": "POST", "path": "^/api/v2/", "kind": "delay", "ms": 700 }])).await;
+    bench.apply(API).await;
+    bench.history.until(API, "being created", |object| object.reason() == "Creating").await;
+
+    assert_eq!(operator.terminate().await.code(), Some(0));
+
+    bench.ready(API).await;
+    bench.assert_token().await;
 }
 
 #[tokio::test]
@@ -207,7 +230,7 @@ async fn what_changed_while_the_operator_was_away_is_done_when_it_is_back() {
         bench.apply(key).await;
     }
     bench.ready(API).await;
-    assert_eq!(operator.terminate().code(), Some(0));
+    assert_eq!(operator.terminate().await.code(), Some(0));
 
     bench.patch(API, &json!({ "spec": { "tokenLifetime": 7200 } })).await;
     for key in [CONNECTION, PASSWORD, USER] {

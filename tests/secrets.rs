@@ -55,7 +55,7 @@ async fn secret_values_are_in_secrets_only() {
             }
         }
     }
-    assert_eq!(operator.terminate().code(), Some(0));
+    assert_eq!(operator.terminate().await.code(), Some(0));
 }
 
 /// Every call that carries a secret is refused with an echo once, then accepted.

@@ -5,7 +5,7 @@
 
 use super::{
     Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Refusal, Situation, Target,
-    TenantFacts, auth0_case, diff, ownership, put, text,
+    TenantFacts, auth0_case, diff, ownership, put, text, unset,
 };
 use crate::crd::{
     Auth0ConnectionSpec, Auth0ConnectionStatus, CommonStatus, DatabaseOptions, DeletionPolicy, EnabledClientsPolicy,
@@ -77,10 +77,8 @@ impl Managed for Auth0ConnectionSpec {
     }
 
     fn managed(&self, owner: &Owner) -> Vec<String> {
-        let Ok(mut want) = connection(self, owner, Origin::Created) else { return vec![] };
-        let options = want.remove("options");
-        let options = options.as_ref().and_then(Value::as_object).into_iter().flat_map(Fields::keys);
-        want.keys().cloned().chain(options.map(|key| format!("options.{key}"))).collect()
+        let want = connection(self, owner, Origin::Created).unwrap_or_default();
+        unset::paths(&want, unset::CONNECTION)
     }
 
     fn needs(&self, _owner: &Owner) -> Vec<Need> {
@@ -127,7 +125,7 @@ impl Managed for Auth0ConnectionSpec {
                 "the connection {id} in the tenant has strategy {strategy}, which never changes; delete it there or choose another spec.name"
             )));
         }
-        let change = self.change(have, view.owner, origin)?;
+        let change = self.change(have, origin, view)?;
         if !change.is_empty() {
             plan.calls.push(Call::Update { kind: ObjectKind::Connection, id: id.clone(), body: change.into() });
         }
@@ -218,8 +216,10 @@ impl Auth0ConnectionSpec {
     }
 
     /// What to PATCH, with what must come along so that nothing of others is lost.
-    fn change(&self, have: &Fields, owner: &Owner, origin: Origin) -> Result<Fields, Refusal> {
-        let want = connection(self, owner, origin)?;
+    fn change(&self, have: &Fields, origin: Origin, view: &View<'_>) -> Result<Fields, Refusal> {
+        let mut want = connection(self, view.owner, origin)?;
+        let managed = view.status.common.managed.iter().map(String::as_str);
+        unset::add_unset(&mut want, managed, unset::CONNECTION);
         let mut change = diff(&want, have);
         if change.is_empty() {
             return Ok(change);
@@ -238,6 +238,7 @@ impl Auth0ConnectionSpec {
             }
             let mut merged = options.clone();
             merged.extend(wanted.clone());
+            merged.retain(|_, value| !value.is_null());
             change.insert("options".to_owned(), Value::Object(merged));
         }
         if let (Some(Value::Object(wanted)), Some(Value::Object(metadata))) =

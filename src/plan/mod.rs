@@ -17,6 +17,7 @@ mod reason;
 mod system;
 #[cfg(test)]
 mod tests;
+pub mod unset;
 mod user;
 
 pub use call::{Body, Call, Found, ObjectKind, Plan, Read, Target};

@@ -6,7 +6,7 @@
 
 use super::{
     Body, Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
-    TenantFacts, diff, fingerprint, fingerprint::Relation, ownership, put, text,
+    TenantFacts, diff, fingerprint, fingerprint::Relation, ownership, put, text, unset,
 };
 use crate::crd::{
     Auth0UserSpec, Auth0UserStatus, CommonStatus, DeletionPolicy, LocalRef, Origin, Password, Policies, STAMP_KEY,
@@ -71,7 +71,7 @@ impl Managed for Auth0UserSpec {
     fn managed(&self, owner: &Owner) -> Vec<String> {
         let want = profile(self, owner, Origin::Created).unwrap_or_default();
         let password = self.password.as_ref().map(|_| "password".to_owned());
-        want.keys().cloned().chain(password).collect()
+        unset::paths(&want, unset::USER).into_iter().chain(password).collect()
     }
 
     fn needs(&self, _owner: &Owner) -> Vec<Need> {
@@ -246,7 +246,9 @@ impl Auth0UserSpec {
 
     /// The parts of a change that Auth0 takes together.
     fn changes(&self, have: &Fields, origin: Origin, view: &View<'_>) -> Result<Vec<Body>, Refusal> {
-        let want = profile(self, view.owner, origin)?;
+        let mut want = profile(self, view.owner, origin)?;
+        let managed = view.status.common.managed.iter().map(String::as_str);
+        unset::add_unset(&mut want, managed, unset::USER);
         let mut change = diff(&want, have);
         let same_email = |key: &str| {
             text(&want, key).is_some_and(|email| text(have, key).is_some_and(|other| other.to_lowercase() == email))

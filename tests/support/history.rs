@@ -154,7 +154,7 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
 }
 
 /// The rules of Flux for conditions (kstatus), and our own, that a state breaks.
-fn violations(before: Option<&Object>, object: &Object) -> Vec<String> {
+pub(crate) fn violations(before: Option<&Object>, object: &Object) -> Vec<String> {
     let generation = object.generation();
     let observed = object.at("/status/observedGeneration").as_i64();
     let Some(ready) = object.condition("Ready") else {

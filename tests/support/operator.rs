@@ -86,10 +86,10 @@ impl Operator {
         self.end();
     }
 
-    /// Asks it to end, as Kubernetes does: by SIGTERM.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
+    /// Asks it to end, as Kubernetes does: by SIGTERM. Beside the test's own tasks, since the tenant is one of them.
+    pub(crate) async fn terminate(mut self) -> ExitStatus {
         self.signal("TERM");
-        self.end()
+        tokio::task::spawn_blocking(move || self.end()).await.unwrap()
     }
 
     /// What a GET of its HTTP server gives.

@@ -8,7 +8,7 @@ mod remote;
 
 use super::{
     Body, Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
-    Target, TenantFacts, diff, is_system_identifier, ownership, put, text,
+    Target, TenantFacts, diff, is_system_identifier, ownership, put, text, unset,
 };
 use crate::crd::{
     ApiClientStatus, Auth0ApiSpec, Auth0ApiStatus, ClientPolicy, CommonStatus, DeletionPolicy, Origin, Policies,
@@ -75,7 +75,9 @@ impl Managed for Auth0ApiSpec {
     fn managed(&self, owner: &Owner) -> Vec<String> {
         let client = self.wants_client().then(|| client(self, owner).ok()).flatten().unwrap_or_default();
         let server = resource_server(self).unwrap_or_default();
-        server.keys().cloned().chain(client.keys().map(|key| format!("client.{key}"))).collect()
+        let client_paths =
+            unset::paths(&client, unset::CLIENT).into_iter().map(|path| format!("{CLIENT_PREFIX}{path}"));
+        unset::paths(&server, unset::RESOURCE_SERVER).into_iter().chain(client_paths).collect()
     }
 
     fn needs(&self, owner: &Owner) -> Vec<Need> {
@@ -269,6 +271,9 @@ impl Auth0ApiSpec {
     }
 }
 
+/// What stands before the client's paths in `status.managed`.
+const CLIENT_PREFIX: &str = "client.";
+
 fn unanswered(reads: Vec<Read>, view: &View<'_>) -> Vec<Read> {
     reads.into_iter().filter(|read| !view.remote.has(read)).collect()
 }
@@ -294,6 +299,8 @@ fn plan_server(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan) -> Result<
             ownership::judge(ObjectKind::ResourceServer, have, view.owner, spec.policies.adoption_policy, announced)?;
         plan.found.push(Found { kind: ObjectKind::ResourceServer, id: id.clone(), origin });
     }
+    let mut want = want;
+    unset::add_unset(&mut want, managed_paths(view, ""), unset::RESOURCE_SERVER);
     let mut change = diff(&want, have);
     if change.get("scopes").is_some_and(|scopes| same_scopes(scopes, have.get("scopes"))) {
         change.remove("scopes");
@@ -318,6 +325,8 @@ fn plan_client(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan) -> Result<
     if view.status.client.as_ref().and_then(|client| client.id.as_deref()) != Some(&id) {
         plan.found.push(Found { kind: ObjectKind::Client, id: id.clone(), origin: Origin::Created });
     }
+    let mut want = want;
+    unset::add_unset(&mut want, managed_paths(view, CLIENT_PREFIX), unset::CLIENT);
     let mut body = Body::from(diff(&want, have));
     match secret_state(spec, view) {
         SecretState::Known => {}
@@ -361,6 +370,16 @@ fn plan_grant(spec: &Auth0ApiSpec, view: &View<'_>, client: Target, plan: &mut P
         plan.calls.push(Call::Update { kind: ObjectKind::ClientGrant, id, body: change.into() });
     }
     Ok(())
+}
+
+/// The paths of one of the two objects that an earlier pass set; none while the object is not ours yet.
+fn managed_paths<'a>(view: &'a View<'_>, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    let is_verdict = view.status.common.pending.is_none();
+    let managed = view.status.common.managed.iter().filter(move |_| is_verdict);
+    managed.filter_map(move |path| match path.strip_prefix(CLIENT_PREFIX) {
+        Some(path) => (!prefix.is_empty()).then_some(path),
+        None => prefix.is_empty().then_some(path.as_str()),
+    })
 }
 
 fn same_scopes(want: &Value, have: Option<&Value>) -> bool {
