@@ -354,7 +354,10 @@ async fn a_suspended_object_keeps_what_was_said_of_it_and_makes_no_call() {
     bench.history.until(API, "suspended", |object| object.reason() == "Suspended" && object.is("Ready")).await;
     bench.patch(API, &json!({ "spec": { "tokenLifetime": 7200 } })).await;
     let suspended = bench.force(API, "while-suspended").await;
-    assert_eq!((suspended.reason(), suspended.is("Ready"), suspended.at("/status/observedGeneration")), ("Suspended", true, &json!(1)));
+    assert_eq!(
+        (suspended.reason(), suspended.is("Ready"), suspended.at("/status/observedGeneration")),
+        ("Suspended", true, &json!(1))
+    );
     assert_eq!(bench.tenant.calls().await, Vec::<String>::new());
 
     bench.patch(API, &json!({ "spec": { "suspend": false } })).await;

@@ -145,7 +145,8 @@ async fn killed_in_the_middle_of_any_deletion_it_ends_with_nothing_left() {
     let by_file = tapped("delete-killed", &DELETES, &moments).await;
     let by_namespace = tapped("namespace-killed", &DELETES, &moments).await;
     let operator = start().await;
-    let benches: Vec<_> = by_file.iter().map(|bench| (bench, false)).chain(by_namespace.iter().map(|bench| (bench, true))).collect();
+    let benches: Vec<_> =
+        by_file.iter().map(|bench| (bench, false)).chain(by_namespace.iter().map(|bench| (bench, true))).collect();
     join_all(benches.iter().map(async |((bench, tap), with_namespace)| {
         bench.set_up().await;
         let file = bench.file(&ALL);

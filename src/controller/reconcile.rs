@@ -143,20 +143,23 @@ impl<K: Kind> Pass<K> {
         }
     }
 
-    /// With `driftPolicy: Warn`, what others changed is reported and left alone.
+    /// Takes note of what differs in the tenant and is left alone. Gives whether that is everything: with `driftPolicy: Warn`,
+    /// what others changed is reported and not corrected.
     fn only_warns(&mut self, plan: &Plan) -> bool {
         let warns = self.spec().policies().drift_policy == Some(DriftPolicy::Warn) && self.was_ready();
         let is_drift = warns && !plan.calls.is_empty();
-        let paths: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
-        let now = Timestamp::now();
+        let drift = if is_drift {
+            let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "somebody changed the tenant; with spec.driftPolicy Correct the operator would {}",
+                calls.join("; ")
+            );
+            Some(Refusal::new(Reason::Warned, message))
+        } else {
+            plan.drift.clone()
+        };
         let generation = self.generation();
-        let mut verdicts = Verdicts::of(K::Wish::common_mut(&mut self.status));
-        verdicts.drifted(
-            is_drift
-                .then(|| format!("somebody changed the tenant; spec.driftPolicy Correct would {}", paths.join("; "))),
-            generation,
-            now,
-        );
+        Verdicts::of(K::Wish::common_mut(&mut self.status)).drifted(drift.as_ref(), generation, Timestamp::now());
         is_drift
     }
 

@@ -30,12 +30,9 @@ impl<'a> Verdicts<'a> {
     }
 
     /// Takes note of what others changed in the tenant and we leave alone; `None`: nothing.
-    pub(super) fn drifted(&mut self, message: Option<String>, generation: i64, now: Timestamp) {
-        match message {
-            Some(message) => {
-                let refusal = Refusal { reason: Reason::Warned, message };
-                self.set(DRIFTED, true, &refusal, Some(generation), now);
-            }
+    pub(super) fn drifted(&mut self, drift: Option<&Refusal>, generation: i64, now: Timestamp) {
+        match drift {
+            Some(drift) => self.set(DRIFTED, true, drift, Some(generation), now),
             None => self.remove(DRIFTED),
         }
     }

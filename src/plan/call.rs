@@ -1,6 +1,6 @@
 //! What a plan is made of: reads and writes of the tenant, as data.
 
-use super::Fields;
+use super::{Fields, Refusal};
 use crate::crd::Origin;
 use secrecy::SecretString;
 use std::{collections::BTreeMap, fmt};
@@ -232,6 +232,8 @@ pub struct Plan {
     pub calls: Vec<Call>,
     /// Objects that were there already and are ours from now on.
     pub found: Vec<Found>,
+    /// What differs in the tenant and is left alone: goes into the condition `Drifted`.
+    pub drift: Option<Refusal>,
 }
 
 /// An object that was there already.

@@ -38,6 +38,7 @@ pub enum Reason {
     SecretNotRecoverable,
     Suspended,
     Warned,
+    BlockedInTenant,
 }
 
 /// What a reason says of the work.
@@ -59,8 +60,8 @@ impl Reason {
     /// What follows from this reason.
     pub fn class(self) -> Class {
         match self {
-            // On the condition Drifted only.
-            Self::Warned | Self::Available => Class::Done,
+            // The first two on the condition Drifted only.
+            Self::Warned | Self::BlockedInTenant | Self::Available => Class::Done,
             Self::Pending
             | Self::Creating
             | Self::Updating

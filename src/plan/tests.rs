@@ -412,13 +412,20 @@ fn changes_of_a_user_are_split_as_auth0_takes_them() {
 }
 
 #[test]
-fn a_block_that_somebody_set_is_not_taken_back() {
-    let (mut case, mut tenant) = (user(), Tenant::default());
-    case.spec.blocked = Some(false);
-    case.converge(&mut tenant, Depth::KnownIds);
-    tenant.objects.get_mut(&(ObjectKind::User, "auth0|4711".into())).unwrap().insert("blocked".into(), true.into());
-    case.spec_changed = false;
-    assert_eq!(case.planned(&tenant), Vec::<String>::new());
+fn a_block_that_somebody_set_is_not_taken_back_but_our_own_is() {
+    for (case, blocked_before, expected) in
+        [("somebody's", false, vec![]), ("our own", true, vec!["update blocked, connection of the user auth0|4711"])]
+    {
+        let (mut user, mut tenant) = (user(), Tenant::default());
+        user.spec.blocked = Some(blocked_before);
+        user.converge(&mut tenant, Depth::KnownIds);
+        user.status.common.managed = user.spec.managed(&owner());
+        tenant.objects.get_mut(&(ObjectKind::User, "auth0|4711".into())).unwrap().insert("blocked".into(), true.into());
+        user.spec.blocked = Some(false);
+        assert_eq!(user.planned(&tenant), expected, "{case}");
+        let drift = user.plan(&tenant, Depth::KnownIds).unwrap().drift.map(|drift| drift.reason);
+        assert_eq!(drift, (!blocked_before).then_some(Reason::BlockedInTenant), "{case}");
+    }
 }
 
 #[test]

@@ -17,6 +17,10 @@ use serde_json::Value;
 
 type View<'a> = Situation<'a, Auth0UserStatus>;
 
+/// Somebody may be responding to an incident: that one of these became true in the tenant is never taken back, unless it was
+/// this resource that had made it true. So `status.managed` names them only when the spec says true.
+const INCIDENT: [&str; 2] = ["blocked", "email_verified"];
+
 /// What people change themselves: written when the spec changes, never corrected.
 const PEOPLES_OWN: [&str; 6] = ["user_metadata", "name", "nickname", "picture", "given_name", "family_name"];
 
@@ -71,7 +75,8 @@ impl Managed for Auth0UserSpec {
     fn managed(&self, owner: &Owner) -> Vec<String> {
         let want = profile(self, owner, Origin::Created).unwrap_or_default();
         let password = self.password.as_ref().map(|_| "password".to_owned());
-        unset::paths(&want, unset::USER).into_iter().chain(password).collect()
+        let is_set = |path: &String| !INCIDENT.contains(&path.as_str()) || want.get(path) == Some(&Value::Bool(true));
+        unset::paths(&want, unset::USER).into_iter().filter(is_set).chain(password).collect()
     }
 
     fn needs(&self, _owner: &Owner) -> Vec<Need> {
@@ -110,7 +115,9 @@ impl Managed for Auth0UserSpec {
             origin = ownership::judge(ObjectKind::User, have, view.owner, self.policies.adoption_policy, false)?;
             plan.found.push(Found { kind: ObjectKind::User, id: id.clone(), origin });
         }
-        for body in self.changes(have, origin, view)? {
+        let mut changes = self.change(have, origin, view)?;
+        plan.drift = withhold(&mut changes, have, view);
+        for body in self.split(changes) {
             plan.calls.push(update(&id, &connection, body));
         }
         if let Some(password) = self.password(view).filter(|_| self.password_to_write(origin, view)) {
@@ -244,8 +251,8 @@ impl Auth0UserSpec {
         Ok(Call::Create { kind: ObjectKind::User, body })
     }
 
-    /// The parts of a change that Auth0 takes together.
-    fn changes(&self, have: &Fields, origin: Origin, view: &View<'_>) -> Result<Vec<Body>, Refusal> {
+    /// What differs from the spec and is ours to write.
+    fn change(&self, have: &Fields, origin: Origin, view: &View<'_>) -> Result<Fields, Refusal> {
         let mut want = profile(self, view.owner, origin)?;
         let managed = view.status.common.managed.iter().map(String::as_str);
         unset::add_unset(&mut want, managed, unset::USER);
@@ -261,7 +268,7 @@ impl Auth0UserSpec {
             change.remove("blocked");
         }
         if !view.spec_changed {
-            change.retain(|key, _| !PEOPLES_OWN.contains(&key.as_str()) && !is_incident(key, have));
+            change.retain(|key, _| !PEOPLES_OWN.contains(&key.as_str()));
         }
         // Metadata merges at the first level, so only the keys that differ are sent.
         for key in ["user_metadata", "app_metadata"] {
@@ -270,6 +277,11 @@ impl Auth0UserSpec {
                 change.insert(key.to_owned(), Value::Object(differing));
             }
         }
+        Ok(change)
+    }
+
+    /// The parts of a change that Auth0 takes together.
+    fn split(&self, mut change: Fields) -> Vec<Body> {
         let mut email = Fields::new();
         for key in ["email", "email_verified"] {
             email.extend(change.remove_entry(key));
@@ -278,7 +290,7 @@ impl Auth0UserSpec {
             email.insert("verify_email".to_owned(), verify.into());
         }
         let username: Fields = change.remove_entry("username").into_iter().collect();
-        Ok([username, email, change].into_iter().filter(|part| !part.is_empty()).map(Body::from).collect())
+        [username, email, change].into_iter().filter(|part| !part.is_empty()).map(Body::from).collect()
     }
 
     fn password_ref(&self) -> Option<&SecretKeyRef> {
@@ -326,9 +338,23 @@ fn update(id: &str, connection: &str, mut body: Body) -> Call {
     Call::Update { kind: ObjectKind::User, id: id.to_owned(), body }
 }
 
-/// Somebody may be responding to an incident: a block and a verification are never taken back on our own.
-fn is_incident(key: &str, have: &Fields) -> bool {
-    matches!(key, "blocked" | "email_verified") && have.get(key).and_then(Value::as_bool) == Some(true)
+/// Takes out of a change what would undo the work of somebody who responds to an incident, and says so.
+fn withhold(change: &mut Fields, have: &Fields, view: &View<'_>) -> Option<Refusal> {
+    let managed = &view.status.common.managed;
+    let is_theirs = |key: &str| have.get(key) == Some(&Value::Bool(true)) && !managed.iter().any(|path| path == key);
+    let withheld: Vec<&str> = INCIDENT.into_iter().filter(|key| change.contains_key(*key) && is_theirs(key)).collect();
+    for key in &withheld {
+        change.remove(*key);
+    }
+    (!withheld.is_empty()).then(|| {
+        Refusal::new(
+            Reason::BlockedInTenant,
+            format!(
+                "{} is true in the tenant and was not set by this resource, so it is left alone; take it back in the tenant, or set it to true here and then to false",
+                withheld.join(" and ")
+            ),
+        )
+    })
 }
 
 /// The user as wanted, in Auth0's names; without connection, id and password.
