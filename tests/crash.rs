@@ -14,7 +14,7 @@ use support::{
     bench::Bench,
     cluster::Cluster,
     operator::{Operator, Settings},
-    samples::{ALL, API, CONNECTION, CREDENTIALS, PASSWORD, TENANT, USER, resource},
+    samples::{ALL, API, CONNECTION, CREDENTIALS, OUTPUT, PASSWORD, TENANT, USER, resource},
     tap::{
         Hold,
         Moment::{self, AfterEffect, BeforeEffect},
@@ -162,6 +162,7 @@ async fn killed_in_the_middle_of_any_deletion_it_ends_with_nothing_left() {
     join_all(benches.iter().map(async |((bench, _), _)| {
         bench.history.until_empty().await;
         bench.tenant.assert_clean().await;
+        bench.until_gone(&format!("Secret/{OUTPUT}")).await;
     }))
     .await;
 }

@@ -8,14 +8,10 @@
 
 mod support;
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::{
-    Api,
-    runtime::{conditions::is_deleted, wait::await_condition},
-};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::json;
 use support::{
-    DEADLINE,
     bench::Bench,
     operator::Operator,
     samples::{ALL, API, CONNECTION, OUTPUT, TENANT, USER},
@@ -28,25 +24,19 @@ async fn bench(name: &str) -> Bench {
     bench
 }
 
-/// Waits until a Secret of the bench is gone. Kubernetes's garbage collector does that, some 30 s after it learned of our kinds.
-async fn until_collected(bench: &Bench, output: &Secret) {
-    let uid = output.metadata.uid.clone().unwrap();
-    let collected = tokio::time::timeout(DEADLINE, await_condition(bench.secrets(), OUTPUT, is_deleted(&uid))).await;
-    collected.expect("the output Secret is collected").unwrap();
-}
-
 #[tokio::test]
 async fn kubectl_delete_of_all_samples_at_once_leaves_nothing_in_cluster_and_tenant() {
     let bench = bench("delete-all").await;
-    let output = bench.secrets().get(OUTPUT).await.unwrap();
     let file = bench.file(&ALL);
 
     bench.kubectl(&["delete", "-f", file.to_str().unwrap(), "--timeout=60s"]).await;
 
     bench.history.until_empty().await;
     bench.tenant.assert_clean().await;
-    until_collected(&bench, &output).await;
-    assert_eq!(bench.secrets().list(&Default::default()).await.unwrap().items.len(), 0);
+    // Only the one for the application is left to the garbage collector, which takes its time with kinds as young as ours here;
+    // tests/crash.rs waits for it.
+    let left = bench.secrets().list(&ListParams::default()).await.unwrap();
+    assert!(left.items.iter().all(|secret| secret.name_any() == OUTPUT), "{left:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{
     kind::Kind,
     pass::Pass,
     status::ready_reason,
-    tenants::{Connected, facts, pin},
+    tenants::{Connected, facts, is_abandoning, pin},
 };
 use crate::{
     crd::{AdoptionPolicy, Auth0Tenant},
@@ -39,6 +39,16 @@ impl<K: Kind> Pass<K> {
         let adopts = policies.adoption_policy == Some(AdoptionPolicy::Adopt);
         let tenant = self.tenant()?;
         let spec = &tenant.spec;
+        if is_abandoning(&tenant) {
+            return Err(Refusal::new(
+                Reason::ReferenceNotFound,
+                format!(
+                    "the Auth0Tenant {} was deleted with deletionPolicy Abandon, so what this resource made stays in the tenant and is no longer looked after; create the Auth0Tenant again, or delete this resource",
+                    tenant.name_any()
+                ),
+            )
+            .into());
+        }
         if spec.suspend == Some(true) {
             let message =
                 format!("the Auth0Tenant {} is suspended; nothing is done for its resources", tenant.name_any());
@@ -83,6 +93,12 @@ impl<K: Kind> Pass<K> {
                 format!("the Auth0Tenant {name} does not exist in namespace {namespace}; create it, or correct spec.tenantRef"),
             )
         })
+    }
+
+    /// Whether the tenant is gone, or goes without waiting for this resource.
+    pub(super) fn is_tenant_gone(&self) -> bool {
+        self.tenant().is_ok_and(|tenant| is_abandoning(&tenant))
+            || self.tenant().is_err_and(|refusal| refusal.reason == Reason::ReferenceNotFound)
     }
 
     /// The same tenant as when the object was created in it.

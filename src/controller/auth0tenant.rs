@@ -9,7 +9,7 @@ use super::{
     pass::MANAGER,
     status::{Verdicts, is_transition},
     stores::FORCE,
-    tenants::{Connected, facts, pin},
+    tenants::{Connected, facts, is_abandoning, pin},
 };
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantStatus, Auth0User, GROUP},
@@ -55,7 +55,11 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
     };
     let dependants = dependants(shared, &tenant);
     let exists = |uid: &str| {
-        exists::<Auth0Api>(shared, uid) || exists::<Auth0Connection>(shared, uid) || exists::<Auth0User>(shared, uid)
+        // Those that are let go need not end first, only know.
+        !is_abandoning(&tenant)
+            && (exists::<Auth0Api>(shared, uid)
+                || exists::<Auth0Connection>(shared, uid)
+                || exists::<Auth0User>(shared, uid))
     };
     let count = shared.tenants.settle(&shared.client, &tenant, dependants, exists).await?;
     if tenant.meta().deletion_timestamp.is_some() {
@@ -206,6 +210,7 @@ fn dependants(shared: &Shared, tenant: &Auth0Tenant) -> HashSet<String> {
         let pinned = pin(&tenant.spec);
         let objects = K::store(&shared.stores).state_filter(|object| {
             object.is_dependant()
+                && !(is_abandoning(tenant) && object.is_abandoned())
                 && is_for(shared, object, tenant)
                 && object.common().tenant.is_none_or(|other| other == pinned)
         });

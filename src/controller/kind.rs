@@ -2,7 +2,7 @@
 
 use super::stores::{Stores, Wakes};
 use crate::{
-    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, CommonStatus, TenantRef},
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, CommonStatus, DeletionPolicy, TenantRef},
     plan::{Managed, Owner},
 };
 use k8s_openapi::NamespaceResourceScope;
@@ -62,6 +62,11 @@ pub(super) trait Kind:
             name: self.name_any(),
             uid: self.uid().unwrap_or_default(),
         }
+    }
+
+    /// Whether it knows that its tenant is gone for good, so that it goes without a call.
+    fn is_abandoned(&self) -> bool {
+        self.common().deletion_policy == Some(DeletionPolicy::Orphan)
     }
 
     /// Whether it has, or is about to have, an object in the tenant.

@@ -8,7 +8,10 @@ use super::{
     stores::FORCE,
     tenants::FINALIZER,
 };
-use crate::plan::{Depth, Managed, Owner, References, Refusal, Remote, Situation, TenantFacts};
+use crate::{
+    crd::DeletionPolicy,
+    plan::{Depth, Managed, Owner, References, Refusal, Remote, Situation, TenantFacts},
+};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
@@ -166,12 +169,19 @@ impl<K: Kind> Pass<K> {
     pub(super) async fn write_end(&mut self, outcome: &Refusal) -> Result<(), Stop> {
         let asked = self.object.annotations().get(FORCE).cloned();
         let generation = self.generation();
+        let is_tenant_gone = self.is_tenant_gone();
+        let is_abandoned = is_tenant_gone && self.tenant().is_ok();
         let common = K::Wish::common_mut(&mut self.status);
         if asked.is_some() {
             common.last_handled_reconcile_at = asked;
         }
-        let origin = common.origin;
-        common.deletion_policy = Some(self.object.spec().deletion_policy(origin));
+        let policy = self.object.spec().deletion_policy(common.origin);
+        common.deletion_policy = match common.deletion_policy {
+            // What was abandoned stays so until there is a tenant again.
+            Some(DeletionPolicy::Orphan) if is_tenant_gone => Some(DeletionPolicy::Orphan),
+            _ if is_abandoned => Some(DeletionPolicy::Orphan),
+            _ => Some(policy),
+        };
         Verdicts::of(common).end(outcome, generation, Timestamp::now());
         match self.write_status(false).await {
             Err(Stop::Kubernetes(kube::Error::Api(status))) if status.is_not_found() => return Ok(()),

@@ -32,8 +32,8 @@ impl<K: Kind> Pass<K> {
             return Ok(None);
         }
         let policies = self.spec().policies();
-        let is_orphan = policies.deletion_policy == Some(DeletionPolicy::Orphan);
-        if is_orphan {
+        let is_abandoned = self.is_tenant_gone() && self.object.is_abandoned();
+        if policies.deletion_policy == Some(DeletionPolicy::Orphan) || is_abandoned {
             self.release_outputs().await?;
             return self.finish().await;
         }

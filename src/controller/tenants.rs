@@ -3,7 +3,7 @@
 
 use super::brake::Brake;
 use crate::{
-    crd::{Auth0Tenant, Auth0TenantSpec, TenantPin},
+    crd::{Auth0Tenant, Auth0TenantSpec, TenantDeletionPolicy, TenantPin},
     plan::TenantFacts,
     tenant::Tenant,
 };
@@ -156,6 +156,11 @@ pub(super) fn facts(spec: &Auth0TenantSpec, management_client: String) -> Tenant
         custom_domain: spec.custom_domain.clone(),
         management_client,
     }
+}
+
+/// Whether the tenant goes without waiting for its dependants.
+pub(super) fn is_abandoning(tenant: &Auth0Tenant) -> bool {
+    tenant.meta().deletion_timestamp.is_some() && tenant.spec.deletion_policy == Some(TenantDeletionPolicy::Abandon)
 }
 
 /// Which tenant it is, for `status.tenant`.

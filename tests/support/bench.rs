@@ -1,10 +1,12 @@
 //! A namespace with a tenant of its own.
 
 use super::{
+    DEADLINE,
     cluster::Cluster,
     history::History,
     kubectl::kubectl,
     object::{KINDS, Object, resource},
+    operator,
     samples::{ALL, API, CONNECTION, OUTPUT, Samples, TENANT, USER, merge},
     tap::{Hold, Tap},
     tenant::Tenant,
@@ -151,12 +153,17 @@ impl Bench {
 
     /// Deletes an object and waits until it is gone.
     pub(crate) async fn delete_and_wait(&self, key: &str) {
-        let (kind, name) = key.split_once('/').unwrap();
-        let uid = self.api(kind).get(name).await.unwrap().metadata.uid.unwrap();
         self.delete(key).await;
-        let gone = await_condition(self.api(kind), name, is_deleted(&uid));
-        let gone = tokio::time::timeout(super::DEADLINE, gone).await;
-        gone.unwrap_or_else(|_| panic!("{key} is not gone:\n{}", super::operator::tail(&self.namespace))).unwrap();
+        self.until_gone(key).await;
+    }
+
+    /// Waits until an object is gone that is being deleted.
+    pub(crate) async fn until_gone(&self, key: &str) {
+        let (kind, name) = key.split_once('/').unwrap();
+        let Some(object) = self.api(kind).get_opt(name).await.unwrap() else { return };
+        let uid = object.metadata.uid.unwrap();
+        let gone = tokio::time::timeout(DEADLINE, await_condition(self.api(kind), name, is_deleted(&uid))).await;
+        gone.unwrap_or_else(|_| panic!("{key} is not gone:\n{}", operator::tail(&self.namespace))).unwrap();
     }
 
     /// The values of a Secret.
