@@ -48,7 +48,10 @@ impl Waker {
             |tenant| {
                 let status = tenant.status.clone().unwrap_or_default();
                 let ready = status.conditions.into_iter().find(|condition| condition.type_ == "Ready");
-                format!("{:?}", (tenant.meta().generation, ready.map(|ready| (ready.status, ready.reason))))
+                let ready = ready.map(|ready| (ready.status, ready.reason));
+                // A scope that is granted, and a force on the tenant, end the waits of its dependants.
+                let ends_waits = (status.missing_scopes, status.last_handled_reconcile_at);
+                format!("{:?}", (tenant.meta().generation, ready, ends_waits))
             },
             |tenant| self.dependants_of(&tenant.namespace().unwrap_or_default(), &tenant.name_any()),
         );
