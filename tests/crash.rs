@@ -56,11 +56,11 @@ async fn a_restart_at_rest_writes_neither_to_the_tenant_nor_to_kubernetes() {
         .await;
 
     // Passes over one object do not overlap, so with the answer to this one the first is over.
-    for key in [API, CONNECTION, USER] {
+    for key in [TENANT, API, CONNECTION, USER] {
         bench.force(key, "after-restart").await;
     }
     assert_eq!(bench.tenant.writes().await, Vec::<String>::new());
-    for key in [API, CONNECTION, USER] {
+    for key in [TENANT, API, CONNECTION, USER] {
         let states = bench.history.states_since(before);
         let first = states.iter().find(|object| object.key() == key).unwrap();
         assert!(first.0.to_string().contains("after-restart"), "{key} was written before it was forced: {first:?}");

@@ -10,11 +10,13 @@ mod support;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt, api::ListParams};
+use reqwest::Method;
 use serde_json::json;
 use support::{
     bench::Bench,
+    object::Object,
     operator::Operator,
-    samples::{ALL, API, CONNECTION, OUTPUT, TENANT, USER},
+    samples::{ALL, API, CONNECTION, OUTPUT, TENANT, USER, resource},
 };
 
 async fn bench(name: &str) -> Bench {
@@ -119,26 +121,35 @@ async fn a_tenant_stays_as_long_as_something_depends_on_it() {
 }
 
 #[tokio::test]
-async fn an_outage_delays_a_deletion_and_a_404_ends_it() {
+async fn trouble_delays_a_deletion_and_says_so() {
     let bench = bench("deletion-trouble").await;
-    let gone = bench.tenant.object("users", "email", &bench.samples.email()).await;
-    let path = format!("users/{}", gone["user_id"].as_str().unwrap().replace('|', "%7C"));
-    bench.tenant.call(reqwest::Method::DELETE, &path, json!(null)).await;
-    bench.delete_and_wait(USER).await;
-
-    for status in [503, 429, 401] {
+    for (case, status, reason) in
+        [("outage", 503, Some("TenantUnavailable")), ("rate", 429, Some("RateLimited")), ("token", 401, None)]
+    {
+        let key = format!("Auth0Api/{case}");
+        let spec = json!({ "tenantRef": { "name": "default" }, "identifier": format!("https://{case}.example.com/") });
+        bench.apply_object(&resource(&key, spec)).await;
+        bench.ready(&key).await;
         bench.tenant.faults(json!([{ "method": "DELETE", "kind": "status", "status": status, "times": 1 }])).await;
         let before = bench.history.now();
-        let key = if status == 503 { CONNECTION } else { API };
-        if status == 401 {
-            // One that is there again.
-            bench.apply(API).await;
-            bench.ready(API).await;
-        }
-        bench.delete_and_wait(key).await;
+
+        bench.delete_and_wait(&key).await;
+
         let states = bench.history.states_since(before);
-        assert!(states.iter().any(|object| object.key() == key), "{status}");
+        let seen = states.iter().find(|object| object.key() == key && object.is("Reconciling")).map(Object::reason);
+        assert_eq!(seen, reason, "{case}");
     }
-    bench.delete_and_wait(TENANT).await;
+    assert_eq!(bench.tenant.added().await, bench.samples.made());
+}
+
+#[tokio::test]
+async fn what_somebody_else_has_deleted_is_gone() {
+    let bench = bench("deleted-elsewhere").await;
+    let user = bench.tenant.object("users", "email", &bench.samples.email()).await;
+    let path = format!("users/{}", user["user_id"].as_str().unwrap().replace('|', "%7C"));
+    bench.tenant.call(Method::DELETE, &path, json!(null)).await;
+    for key in [USER, CONNECTION, API, TENANT] {
+        bench.delete_and_wait(key).await;
+    }
     bench.tenant.assert_clean().await;
 }

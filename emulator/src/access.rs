@@ -40,6 +40,7 @@ pub(crate) const SCOPES: &[(&str, &str)] = &[
     ("delete:users", "Delete Users"),
     ("read:user_idp_tokens", "Read User IdP Tokens"),
     ("update:users_app_metadata", "Update Users App Metadata"),
+    ("read:logs", "Read Logs"),
     ("read:tenant_settings", "Read Tenant Settings"),
     ("update:tenant_settings", "Update Tenant Settings"),
 ];
@@ -74,6 +75,13 @@ impl Caller {
             client_id: claims.text("azp").to_owned(),
             scopes: claims.text("scope").split(' ').map(str::to_owned).collect(),
         })
+    }
+
+    /// Those of its token, sorted.
+    pub(crate) fn scopes(&self) -> Vec<&str> {
+        let mut scopes: Vec<_> = self.scopes.iter().map(String::as_str).filter(|scope| !scope.is_empty()).collect();
+        scopes.sort_unstable();
+        scopes
     }
 
     pub(crate) fn has(&self, scope: &str) -> bool {

@@ -7,13 +7,26 @@ use serde_json::{Value, json};
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
-    /// `None` is an empty body.
-    pub(crate) body: Option<Value>,
+    pub(crate) body: Body,
+}
+
+/// What is sent after the headers.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Empty,
+    Json(Value),
+    /// Text that is ready to be sent: a page, or JSON that was kept as text.
+    Text(String),
 }
 
 impl Answer {
     pub(crate) fn new(status: u16, body: impl Into<Option<Value>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
+        Self { status, headers: Vec::new(), body: body.into().map_or(Body::Empty, Body::Json) }
+    }
+
+    /// An answer whose body is JSON already.
+    pub(crate) fn ok_text(json: String) -> Self {
+        Self { status: 200, headers: Vec::new(), body: Body::Text(json) }
     }
 
     pub(crate) fn ok(body: impl Into<Value>) -> Self {
@@ -35,7 +48,7 @@ impl Answer {
 }
 
 /// An error of the Management API: `{"statusCode","error","message","errorCode"?}`.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
     status: u16,
     /// Auth0 leaves it out of some errors.

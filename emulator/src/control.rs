@@ -6,10 +6,12 @@ use crate::answer::Answer;
 use crate::config::Rate;
 use crate::exchange::{Shared, State};
 use crate::faults::Faults;
+use crate::log::TenantLog;
 use crate::rate::Limits;
 use crate::request::{Object, ObjectExt as _, Request};
 use crate::request_log::RequestLog;
 use crate::resources::clients;
+use crate::stale::History;
 use crate::tenant::Tenant;
 
 pub(crate) fn answer(shared: &Shared, request: &Request) -> Answer {
@@ -47,7 +49,8 @@ fn reset(shared: &Shared, state: &mut State) {
         faults: Faults::default(),
         requests: RequestLog::default(),
         limits: Limits::new(shared.config.rate),
-        history: Default::default(),
+        history: History::default(),
+        log: TenantLog::default(),
     };
 }
 

@@ -1,13 +1,15 @@
 //! One request from its arrival to its answer: faults, rate limits, the tenant, the request log.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::access::Caller;
 use crate::answer::{Answer, Refusal};
 use crate::config::Config;
 use crate::faults::{Faults, Kind};
 use crate::keys::Keys;
+use crate::log::{Before, Journal, TenantLog};
+use crate::oauth::Authentication;
 use crate::rate::Limits;
 use crate::request::{ObjectExt as _, Request};
 use crate::request_log::RequestLog;
@@ -32,6 +34,7 @@ pub(crate) struct State {
     pub(crate) requests: RequestLog,
     pub(crate) limits: Limits,
     pub(crate) history: History,
+    pub(crate) log: TenantLog,
 }
 
 /// What the client gets to see.
@@ -53,6 +56,7 @@ impl Shared {
             requests: RequestLog::default(),
             limits: Limits::new(config.rate),
             history: History::default(),
+            log: TenantLog::default(),
         };
         Ok(Self { config, keys, schemas: Schemas::load()?, initial, state: Mutex::new(state) })
     }
@@ -74,7 +78,8 @@ pub(crate) async fn exchange(shared: &Shared, request: Request) -> Outcome {
     if let Some(Kind::Delay(delay)) = fault {
         tokio::time::sleep(delay).await;
     }
-    let mut state = shared.state();
+    let mut guard = shared.state();
+    let state = &mut *guard;
     let caller = Caller::of(&request, &state.tenant, &shared.keys);
     let client_id = client_id(&request, &caller);
     let (outcome, status) = match fault {
@@ -85,12 +90,18 @@ pub(crate) async fn exchange(shared: &Shared, request: Request) -> Outcome {
             (Outcome::Answer(answer), status)
         }
         fault => {
-            let lag = if let Some(Kind::Stale(lag)) = fault { Some(lag) } else { None };
-            let answer = limited(shared, &mut state, &request, caller, lag);
+            let mut visit = Visit { shared, state, request: &request, caller: &caller, journal: Journal::default() };
+            let answer = visit.limited(if let Some(Kind::Stale(lag)) = fault { Some(lag) } else { None });
+            let journal = visit.journal;
+            let delay = if let Some(Kind::LogDelay(delay)) = fault { Some(delay) } else { None };
+            if !matches!(fault, Some(Kind::LogDrop)) {
+                state.log.record(&request, &state.tenant.domain, journal, delay);
+            }
+            let status = answer.status;
             match fault {
                 Some(Kind::CommitThenDrop) => (Outcome::Nothing, 0),
-                Some(Kind::Truncate) => (Outcome::Half(answer.clone()), answer.status),
-                _ => (Outcome::Answer(answer.clone()), answer.status),
+                Some(Kind::Truncate) => (Outcome::Half(answer), status),
+                _ => (Outcome::Answer(answer), status),
             }
         }
     };
@@ -108,48 +119,63 @@ fn client_id(request: &Request, caller: &Result<Caller, Refusal>) -> Option<Stri
     named.or(basic.map(|(user, _)| user)).filter(|_| request.path == "/oauth/token")
 }
 
-/// The tenant's answer, unless there were too many requests.
-fn limited(
-    shared: &Shared,
-    state: &mut State,
-    request: &Request,
-    caller: Result<Caller, Refusal>,
-    lag: Option<Duration>,
-) -> Answer {
-    let standing = state.limits.take(request, Instant::now(), request.received);
-    let Some(standing) = standing else { return routed(shared, state, request, caller, lag) };
-    let answer = standing.refusal(request).unwrap_or_else(|| routed(shared, state, request, caller, lag));
-    standing.headers(answer)
+/// A request before the tenant.
+struct Visit<'a> {
+    shared: &'a Shared,
+    state: &'a mut State,
+    request: &'a Request,
+    caller: &'a Result<Caller, Refusal>,
+    journal: Journal,
 }
 
-fn routed(
-    shared: &Shared,
-    state: &mut State,
-    request: &Request,
-    caller: Result<Caller, Refusal>,
-    lag: Option<Duration>,
-) -> Answer {
-    let segments: Vec<_> = request.segments.iter().map(String::as_str).collect();
-    match (request.method.as_str(), segments.as_slice()) {
-        ("POST", ["oauth", "token"]) => oauth::answer(&mut state.tenant, request, &shared.keys),
-        ("GET", [".well-known", "openid-configuration"]) => Answer::ok(discovery::configuration(&state.tenant)),
-        ("GET", [".well-known", "jwks.json"]) => Answer::ok(shared.keys.jwks()),
-        (method, ["api", "v2", ..]) => {
-            let act = |tenant: &mut Tenant| management::answer(tenant, request, caller, &shared.keys, &shared.schemas);
-            if method == "GET" {
-                return match state.history.seen(Instant::now(), lag) {
-                    Some(before) => act(&mut Tenant::clone(&before)),
-                    None => act(&mut state.tenant),
-                };
+impl Visit<'_> {
+    /// The tenant's answer, unless there were too many requests. `lag` is for how long a write is not to be seen, or how far a read
+    /// lags behind.
+    fn limited(&mut self, lag: Option<Duration>) -> Answer {
+        let standing = self.state.limits.take(self.request, Instant::now(), self.request.received);
+        let Some(standing) = standing else { return self.routed(lag) };
+        let answer = standing.refusal(self.request).unwrap_or_else(|| self.routed(lag));
+        standing.headers(answer)
+    }
+
+    fn routed(&mut self, lag: Option<Duration>) -> Answer {
+        let (state, request, keys) = (&mut *self.state, self.request, &self.shared.keys);
+        let segments: Vec<_> = request.segments.iter().map(String::as_str).collect();
+        match (request.method.as_str(), segments.as_slice()) {
+            ("POST", ["oauth", "token"]) => {
+                let (tenant, journal) = (&mut state.tenant, &mut self.journal);
+                oauth::token(&mut Authentication { tenant, request, keys, journal })
             }
-            let longest = state.faults.longest_lag().max(lag);
-            let before = longest.map(|longest| (state.tenant.clone(), longest));
-            let answer = act(&mut state.tenant);
-            if let Some((before, longest)) = before.filter(|_| answer.status < 400) {
-                state.history.push(before, Instant::now(), lag, longest);
-            }
-            answer
+            ("GET", [".well-known", "openid-configuration"]) => Answer::ok(discovery::configuration(&state.tenant)),
+            ("GET", [".well-known", "jwks.json"]) => Answer::ok(keys.jwks()),
+            (_, ["api", "v2", ..]) => self.managed(lag),
+            _ => Refusal::not_found().into(),
         }
-        _ => Refusal::not_found().into(),
+    }
+
+    /// A call of the Management API.
+    fn managed(&mut self, lag: Option<Duration>) -> Answer {
+        let (state, request) = (&mut *self.state, self.request);
+        let is_read = request.method == "GET";
+        let seen = if is_read { state.history.seen(Instant::now(), lag) } else { None };
+        let longest = if is_read { None } else { state.faults.longest_lag().max(lag) };
+        let unchanged = longest.map(|longest| (state.tenant.clone(), longest));
+        let before = Before::of(request, &state.tenant);
+        state.log.settle(SystemTime::now());
+        let caller = self.caller.as_ref().map_err(Clone::clone);
+        let act = |tenant: &mut Tenant| {
+            management::answer(tenant, &state.log, request, caller, &self.shared.keys, &self.shared.schemas)
+        };
+        let answer = match seen {
+            Some(past) => act(&mut Tenant::clone(&past)),
+            None => act(&mut state.tenant),
+        };
+        if let Some((unchanged, longest)) = unchanged.filter(|_| answer.status < 400) {
+            state.history.push(unchanged, Instant::now(), lag, longest);
+        }
+        if let Ok(caller) = self.caller {
+            self.journal.management(request, caller, &before, &answer, &state.tenant);
+        }
+        answer
     }
 }

@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, reason};
+use crate::answer::{Answer, Body, reason};
 use crate::request::Request;
 
 /// The faults in force, in the order given. The first that matches a request acts.
@@ -40,8 +40,10 @@ pub(crate) enum Kind {
     Truncate,
     /// For so long, reads show the state before a write.
     Stale(Duration),
-    /// `log_delay` and `log_drop`: about the entries of a tenant log.
-    Log,
+    /// Entries of the tenant log about the request come only so much later.
+    LogDelay(Duration),
+    /// The request leaves no entry in the tenant log.
+    LogDrop,
 }
 
 impl Faults {
@@ -69,7 +71,7 @@ impl Kind {
     /// The answer of a `status` fault to a request.
     pub(crate) fn answer(answer: &Answer, echo: bool, request: &Request) -> Answer {
         let mut answer = answer.clone();
-        if echo && let Some(body) = &mut answer.body {
+        if echo && let Body::Json(body) = &mut answer.body {
             let sent = String::from_utf8_lossy(&request.body);
             body["message"] = format!("Payload validation error: 'Object didn't pass validation: {sent}'.").into();
         }
@@ -152,8 +154,8 @@ impl Written {
             "delay" => Kind::Delay(ms()?),
             "truncate" => Kind::Truncate,
             "stale" => Kind::Stale(ms()?),
-            "log_delay" => ms().map(|_| Kind::Log)?,
-            _ => Kind::Log,
+            "log_delay" => Kind::LogDelay(ms()?),
+            _ => Kind::LogDrop,
         })
     }
 
@@ -179,7 +181,7 @@ impl Written {
             answer = answer.with_header(name, value);
         }
         let echo = self.echo == Some(true);
-        if echo && !answer.body.as_ref().is_some_and(Value::is_object) {
+        if echo && !matches!(answer.body, Body::Json(Value::Object(_))) {
             return Err("\"echo\" needs a body that is an object".to_owned());
         }
         Ok(Kind::Status { answer, echo })

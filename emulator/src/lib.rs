@@ -15,6 +15,8 @@ mod faults;
 mod formats;
 mod ids;
 mod keys;
+mod log;
+mod lucene;
 mod management;
 mod oauth;
 mod paging;

@@ -7,16 +7,18 @@ use serde_json::Value;
 use crate::access::Caller;
 use crate::answer::{Answer, Refusal};
 use crate::keys::Keys;
+use crate::log::TenantLog;
 use crate::request::{Object, Request};
 use crate::resources::{client_connections, client_grants, clients, connection_clients, connections};
-use crate::resources::{resource_servers, tenant_settings, users};
+use crate::resources::{logs, resource_servers, tenant_settings, users};
 use crate::schema::{Schema, Schemas};
 use crate::tenant::Tenant;
 
 /// One authorized call of the Management API.
 pub(crate) struct Call<'a> {
     pub(crate) request: &'a Request,
-    pub(crate) caller: Caller,
+    pub(crate) caller: &'a Caller,
+    pub(crate) log: &'a TenantLog,
     pub(crate) keys: &'a Keys,
     pub(crate) schemas: &'a Schemas,
     pub(crate) now: SystemTime,
@@ -55,8 +57,9 @@ type Endpoint<'a> = (&'a [&'a str], Box<dyn FnOnce(&mut Tenant, &Call<'_>) -> Re
 /// Answers a call from a caller, or from someone who could not say who they are.
 pub(crate) fn answer(
     tenant: &mut Tenant,
+    log: &TenantLog,
     request: &Request,
-    caller: Result<Caller, Refusal>,
+    caller: Result<&Caller, Refusal>,
     keys: &Keys,
     schemas: &Schemas,
 ) -> Answer {
@@ -66,7 +69,7 @@ pub(crate) fn answer(
         let (scopes, act) = endpoint(request).ok_or_else(Refusal::not_found)?;
         let caller = caller?;
         caller.need_any(scopes)?;
-        act(tenant, &Call { request, caller, keys, schemas, now })
+        act(tenant, &Call { request, caller, log, keys, schemas, now })
     };
     answer().unwrap_or_else(Answer::from)
 }
@@ -137,6 +140,9 @@ fn endpoint(request: &Request) -> Option<Endpoint<'_>> {
         }
         ("DELETE", ["users", id]) => (&["delete:users"], Box::new(|tenant, _| users::delete(tenant, id))),
         ("GET", ["users-by-email"]) => (&["read:users"], Box::new(users::by_email)),
+
+        ("GET", ["logs"]) => (&["read:logs", "read:logs_users"], Box::new(logs::list)),
+        ("GET", ["logs", id]) => (&["read:logs", "read:logs_users"], Box::new(|_, call| logs::get(call, id))),
 
         ("GET", ["tenants", "settings"]) => (&["read:tenant_settings"], Box::new(tenant_settings::get)),
         ("PATCH", ["tenants", "settings"]) => (&["update:tenant_settings"], Box::new(tenant_settings::update)),

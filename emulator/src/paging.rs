@@ -30,7 +30,11 @@ pub(crate) enum Style {
 }
 
 /// Offset paging ends here (Auth0's documentation).
-const OFFSET_END: usize = 1000;
+pub(crate) const OFFSET_END: usize = 1000;
+
+pub(crate) fn beyond_offset() -> Refusal {
+    Refusal::new(400, "invalid_paging", "You can only page through the first 1000 records.")
+}
 
 impl Paging {
     /// The answer with the page of `objects` that the request asks for.
@@ -50,7 +54,7 @@ impl Paging {
         let limit = request.number("per_page", least, 100)?.unwrap_or(self.default);
         let start = page.saturating_mul(limit);
         if start.saturating_add(limit) > OFFSET_END {
-            return Err(Refusal::new(400, "invalid_paging", "You can only page through the first 1000 records."));
+            return Err(beyond_offset());
         }
         let total = objects.len();
         let page = objects.into_iter().skip(start).take(limit);

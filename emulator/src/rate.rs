@@ -21,6 +21,7 @@ enum Group {
     DeleteUsers,
     ReadClients,
     ReadConnections,
+    ReadLogs,
     /// All else of the Management API; all of it on plans without groups.
     Management,
     Token,
@@ -114,6 +115,7 @@ impl Group {
             (Some("users"), "DELETE") => Self::DeleteUsers,
             (Some("clients"), "GET") => Self::ReadClients,
             (Some("connections"), "GET") => Self::ReadConnections,
+            (Some("logs"), "GET") => Self::ReadLogs,
             _ => Self::Management,
         }
     }
@@ -136,6 +138,7 @@ fn size(plan: Rate, group: Group) -> Option<(u32, f64)> {
         (Rate::SelfService, Group::WriteUsers | Group::DeleteUsers) => per_minute(20, 200.0),
         (Rate::SelfService, Group::ReadClients) => per_minute(5, 100.0),
         (Rate::SelfService, Group::ReadConnections) => per_minute(5, 50.0),
+        (Rate::SelfService, Group::ReadLogs) => per_minute(10, 100.0),
         (Rate::SelfService, Group::Management) => per_minute(10, 150.0),
         (Rate::SelfService, _) => Some((25, 25.0)),
         (Rate::Enterprise, Group::Token | Group::Jwks | Group::Authentication) => Some((100, 100.0)),
@@ -151,7 +154,7 @@ mod tests {
 
     fn request(method: &str, path: &str) -> Request {
         let (parts, ()) = hyper::Request::builder().method(method).uri(path).body(()).unwrap().into_parts();
-        Request::new(&parts, vec![])
+        Request::new(&parts, vec![], std::net::Ipv4Addr::LOCALHOST.into())
     }
 
     #[test]
@@ -175,10 +178,11 @@ mod tests {
     fn groups_of_endpoints_have_their_own_buckets_on_self_service_only() {
         let users = request("GET", "/api/v2/users");
         let connections = request("GET", "/api/v2/connections/con_1");
-        for (plan, expected) in [(Rate::SelfService, (40, 5)), (Rate::Enterprise, (50, 50))] {
+        let logs = request("GET", "/api/v2/logs");
+        for (plan, expected) in [(Rate::SelfService, (40, 5, 10)), (Rate::Enterprise, (50, 50, 50))] {
             let mut limits = Limits::new(plan);
             let mut limit = |request| limits.take(request, Instant::now(), SystemTime::now()).unwrap().limit;
-            assert_eq!((limit(&users), limit(&connections)), expected);
+            assert_eq!((limit(&users), limit(&connections), limit(&logs)), expected);
         }
         assert_eq!(Limits::new(Rate::Unlimited).take(&users, Instant::now(), SystemTime::now()), None);
     }

@@ -1,5 +1,6 @@
 //! A request, taken apart once: decoded path, query, body.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -16,6 +17,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// Percent-decoded, for patterns and logs.
     pub(crate) path: String,
+    /// As it was sent.
+    pub(crate) raw_path: String,
     /// The path between its slashes; an encoded slash does not divide, so that identifiers with slashes stay whole.
     pub(crate) segments: Vec<String>,
     /// As it was sent.
@@ -24,20 +27,24 @@ pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) received: SystemTime,
+    /// Where it came from.
+    pub(crate) peer: IpAddr,
 }
 
 impl Request {
-    pub(crate) fn new(parts: &hyper::http::request::Parts, body: Vec<u8>) -> Self {
+    pub(crate) fn new(parts: &hyper::http::request::Parts, body: Vec<u8>, peer: IpAddr) -> Self {
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         Self {
             method: parts.method.to_string(),
             path: decode(parts.uri.path()),
+            raw_path: parts.uri.path().to_owned(),
             segments: parts.uri.path().split('/').skip(1).map(decode).collect(),
             query: form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
             raw_query,
             headers: parts.headers.clone(),
             body,
             received: SystemTime::now(),
+            peer,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Sockets: listens, speaks HTTP/1.1 (over TLS if asked to), and closes connections where a fault wants that.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto};
 
-use crate::answer::{Answer, Refusal};
+use crate::answer::{Answer, Body as Content, Refusal};
 use crate::config::{Config, Tls};
 use crate::exchange::{Outcome, Shared, exchange};
 use crate::request::Request;
@@ -94,7 +94,7 @@ fn unreadable(file: &std::path::Path, error: &impl std::fmt::Display) -> io::Err
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             // A client that is gone already, or too many open files: neither is a reason to stop, the latter takes a while.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
@@ -104,10 +104,10 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
             // Small answers wait for nothing.
             let _ = stream.set_nodelay(true);
             match tls {
-                None => serve(stream, shared).await,
+                None => serve(stream, peer.ip(), shared).await,
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        serve(stream, shared).await;
+                        serve(stream, peer.ip(), shared).await;
                     }
                 }
             }
@@ -116,19 +116,23 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
-    let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, peer: IpAddr, shared: Arc<Shared>) {
+    let service = service_fn(move |request| answer(request, peer, Arc::clone(&shared)));
     // Errors are clients that hang up and connections that a fault closed.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// An error closes the connection without an answer.
-async fn answer(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> io::Result<hyper::Response<Body>> {
+async fn answer(
+    request: hyper::Request<Incoming>,
+    peer: IpAddr,
+    shared: Arc<Shared>,
+) -> io::Result<hyper::Response<Body>> {
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
         return response(&Refusal::new(413, None, "Payload content length greater than maximum allowed").into());
     };
-    let request = Request::new(&parts, body.to_bytes().to_vec());
+    let request = Request::new(&parts, body.to_bytes().to_vec(), peer);
     // A task of its own, since a client that hangs up does not undo its request.
     let outcome = tokio::spawn(async move { exchange(&shared, request).await }).await?;
     match outcome {
@@ -172,5 +176,9 @@ fn head(answer: &Answer) -> hyper::http::response::Builder {
 }
 
 fn text(answer: &Answer) -> Bytes {
-    answer.body.as_ref().map(|body| Bytes::from(body.to_string())).unwrap_or_default()
+    match &answer.body {
+        Content::Empty => Bytes::new(),
+        Content::Json(value) => value.to_string().into(),
+        Content::Text(text) => text.clone().into(),
+    }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::management::timestamp;
 use crate::password::Digest;
 use crate::request::{Object, ObjectExt as _, object_of};
 use crate::resources::{client_defaults, resource_servers};
@@ -107,6 +108,28 @@ impl Tenant {
         self.connections.iter().find(|connection| connection.object.text("name") == name)
     }
 
+    /// The connection in which users log in by this realm.
+    pub(crate) fn connection_of_realm(&self, realm: &str) -> Option<&Connection> {
+        self.connections.iter().find(|connection| connection.object.texts("realms").any(|name| name == realm))
+    }
+
+    /// The user of a connection with this e-mail or user name, in any case.
+    pub(crate) fn user_named(&self, connection: &Connection, name: &str) -> Option<&User> {
+        let name = name.to_lowercase();
+        self.users.iter().find(|user| {
+            user.connection == connection.object.text("name")
+                && ["email", "username"].into_iter().any(|key| user.profile.text(key) == name)
+        })
+    }
+
+    /// Counts a login.
+    pub(crate) fn note_login(&mut self, user_id: &str, at: SystemTime) {
+        let Some(user) = self.users.get_mut(user_id) else { return };
+        let logins = user.profile.get("logins_count").and_then(Value::as_u64).unwrap_or(0);
+        user.profile.insert("logins_count".into(), (logins + 1).into());
+        user.profile.insert("last_login".into(), timestamp(at).into());
+    }
+
     /// The grant that lets a client have tokens for an audience, for itself (`client`) or for its users (`user`).
     pub(crate) fn grant(&self, client_id: &str, audience: &str, subject_type: &str) -> Option<&Object> {
         self.client_grants.iter().find(|grant| {
@@ -120,6 +143,11 @@ impl Tenant {
     pub(crate) fn enables_client_connections(&self) -> bool {
         self.settings.object(&["flags"]).is_some_and(|flags| flags.is_true("enable_client_connections"))
     }
+}
+
+/// The first part of the tenant's domain.
+pub(crate) fn tenant_name(domain: &str) -> &str {
+    domain.split(['.', ':']).next().unwrap_or(domain)
 }
 
 /// What `GET /tenants/settings` shows of a new tenant (Auth0's documentation).

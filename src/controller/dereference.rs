@@ -3,24 +3,30 @@
 use super::{
     context::Shared,
     error::Stop,
+    generate,
     kind::{Kind, Watched},
+    output,
 };
 use crate::{
     crd::{Auth0Api, Auth0Connection},
-    plan::{ConnectionReference, ExistingOutput, Managed, Need, Owner, Reason, References, Refusal},
+    plan::{
+        ConnectionReference, ExistingOutput, Managed, Need, Output, Owner, PASSWORD_KEY, Reason, References, Refusal,
+    },
 };
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Api, ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
 use secrecy::SecretString;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// The values of all needs of a resource of `kind`, or the first that is missing.
-pub(super) async fn dereference(
-    shared: &Shared,
-    owner: &Owner,
-    kind: &str,
-    needs: Vec<Need>,
-) -> Result<References, Stop> {
+/// The resource whose needs are read, and what its Secrets say of it.
+pub(super) struct Referrer<'a> {
+    pub(super) owner: &'a Owner,
+    pub(super) reference: OwnerReference,
+}
+
+/// The values of all needs of a resource, or the first that is missing.
+pub(super) async fn dereference(shared: &Shared, of: &Referrer<'_>, needs: Vec<Need>) -> Result<References, Stop> {
+    let owner = of.owner;
     let mut references = References::default();
     let mut secrets: BTreeMap<String, Option<Secret>> = BTreeMap::new();
     for need in needs {
@@ -44,23 +50,17 @@ pub(super) async fn dereference(
                 let value = value(secrets.get(&name).and_then(Option::as_ref), &name, &key)?;
                 references.secrets.insert((name, key), value);
             }
+            Need::GeneratedPassword { name, length } => {
+                let existing = existing(shared, of, &name).await?;
+                let made = match existing.as_ref().and_then(|existing| existing.data.get(PASSWORD_KEY)) {
+                    Some(password) => password.clone(),
+                    None => make_password(shared, of, &name, length, existing.as_ref()).await?,
+                };
+                references.secrets.insert((name, PASSWORD_KEY.to_owned()), made);
+            }
             Need::Output(name) => {
-                if let Some(secret) = read_secret(shared, owner, &name).await? {
-                    let controller =
-                        secret.owner_references().iter().find(|reference| reference.controller == Some(true));
-                    let is_ours = controller.is_some_and(|controller| controller.uid == owner.uid);
-                    let inherited = controller.is_some_and(|controller| {
-                        controller.uid != owner.uid && controller.kind == kind && controller.name == owner.name
-                    });
-                    let owned = is_ours || inherited;
-                    references.outputs.insert(
-                        name,
-                        ExistingOutput {
-                            owned,
-                            inherited,
-                            data: if is_ours { texts(&secret) } else { BTreeMap::new() },
-                        },
-                    );
+                if let Some(existing) = existing(shared, of, &name).await? {
+                    references.outputs.insert(name, existing);
                 }
             }
         }
@@ -91,6 +91,36 @@ fn referred<K: Kind>(shared: &Shared, owner: &Owner, name: &str) -> Result<(Arc<
             Err(Refusal::new(Reason::ReferenceNotReady, format!("the {kind} {name} {state}; see its condition Ready")))
         }
     }
+}
+
+/// A Secret that is there under the name of one that the operator keeps.
+async fn existing(shared: &Shared, of: &Referrer<'_>, name: &str) -> Result<Option<ExistingOutput>, kube::Error> {
+    let Some(secret) = read_secret(shared, of.owner, name).await? else { return Ok(None) };
+    let controller = secret.owner_references().iter().find(|reference| reference.controller == Some(true));
+    let is_ours = controller.is_some_and(|controller| controller.uid == of.owner.uid);
+    let inherited = controller.is_some_and(|controller| {
+        controller.uid != of.owner.uid && controller.kind == of.reference.kind && controller.name == of.owner.name
+    });
+    let data = if is_ours { texts(&secret) } else { BTreeMap::new() };
+    Ok(Some(ExistingOutput { owned: is_ours || inherited, inherited, data }))
+}
+
+/// Makes a password and keeps it: the Secret first, so that a user never has a password that nobody knows.
+async fn make_password(
+    shared: &Shared,
+    of: &Referrer<'_>,
+    name: &str,
+    length: usize,
+    existing: Option<&ExistingOutput>,
+) -> Result<SecretString, Stop> {
+    if existing.is_some_and(|existing| !existing.owned) {
+        return Err(output::not_owned(name).into());
+    }
+    let password = generate::password(length).map_err(|error| Refusal::new(Reason::Retrying, error.to_string()))?;
+    let password = SecretString::from(password);
+    let made = Output { name: name.to_owned(), data: [(PASSWORD_KEY.to_owned(), password.clone())].into() };
+    output::write(&shared.client, of.owner, &of.reference, &made, existing).await?;
+    Ok(password)
 }
 
 async fn read_secret(shared: &Shared, owner: &Owner, name: &str) -> Result<Option<Secret>, kube::Error> {

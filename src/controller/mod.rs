@@ -14,6 +14,7 @@ mod brake;
 mod context;
 mod dereference;
 mod error;
+mod generate;
 mod identity;
 mod kind;
 mod memory;

@@ -16,7 +16,7 @@ use super::error::Stop;
 pub(super) async fn write(
     client: &Client,
     owner: &Owner,
-    reference: OwnerReference,
+    reference: &OwnerReference,
     output: &Output,
     existing: Option<&ExistingOutput>,
 ) -> Result<(), Stop> {
@@ -27,7 +27,7 @@ pub(super) async fn write(
         let secret = Secret {
             metadata: ObjectMeta {
                 name: Some(output.name.clone()),
-                owner_references: Some(vec![reference]),
+                owner_references: Some(vec![reference.clone()]),
                 ..Default::default()
             },
             data: Some(data().collect()),
@@ -36,14 +36,7 @@ pub(super) async fn write(
         };
         return match secrets.create(&PostParams::default(), &secret).await {
             Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.is_already_exists() => Err(Refusal::new(
-                Reason::SecretNotOwned,
-                format!(
-                    "the Secret {} exists and does not belong to this resource; delete it, or name another",
-                    output.name
-                ),
-            )
-            .into()),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Err(not_owned(&output.name).into()),
             Err(error) => Err(error.into()),
         };
     };
@@ -59,6 +52,14 @@ pub(super) async fn write(
         secrets.patch(&output.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
     }
     Ok(())
+}
+
+/// The refusal to write over a Secret of somebody else.
+pub(super) fn not_owned(name: &str) -> Refusal {
+    let message = format!(
+        "the Secret {name} exists and does not belong to this resource; delete it, or name another in the spec"
+    );
+    Refusal::new(Reason::SecretNotOwned, message)
 }
 
 /// Takes the ownerReference of a resource off a Secret that is to outlive it.

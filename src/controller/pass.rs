@@ -12,7 +12,7 @@ use crate::{
     crd::DeletionPolicy,
     plan::{Depth, Managed, Owner, References, Refusal, Remote, Situation, TenantFacts},
 };
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
@@ -82,6 +82,11 @@ impl<K: Kind> Pass<K> {
 
     pub(super) fn shared(&self) -> &Shared {
         &self.context.shared
+    }
+
+    /// What a Secret of ours says of the resource it belongs to.
+    pub(super) fn owner_reference(&self) -> Result<OwnerReference, Stop> {
+        self.object.controller_owner_ref(&()).ok_or(Stop::Stale)
     }
 
     pub(super) fn generation(&self) -> i64 {

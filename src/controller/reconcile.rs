@@ -8,7 +8,7 @@
 use super::{
     admission::Admitted,
     context::Context,
-    dereference::dereference,
+    dereference::{Referrer, dereference},
     error::{Stop, retry_after},
     identity::random_hex,
     kind::Kind,
@@ -70,7 +70,8 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
 impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
-        let references = dereference(self.shared(), &self.owner, &K::kind(&()), self.spec().needs(&self.owner)).await?;
+        let referrer = Referrer { owner: &self.owner, reference: self.owner_reference()? };
+        let references = dereference(self.shared(), &referrer, self.spec().needs(&self.owner)).await?;
         let announced = K::Wish::common(&self.status).pending.is_some();
         let mut knowledge = Knowledge {
             references,
@@ -246,9 +247,9 @@ impl<K: Kind> Pass<K> {
     /// Keeps the Secret for applications as it should be.
     async fn write_output(&mut self, facts: &TenantFacts, knowledge: &Knowledge) -> Result<(), Stop> {
         let Some(output) = self.spec().output(&self.situation(facts, knowledge, &self.status)) else { return Ok(()) };
-        let Some(reference) = self.object.controller_owner_ref(&()) else { return Ok(()) };
+        let reference = self.owner_reference()?;
         let existing = knowledge.references.outputs.get(&output.name);
-        output::write(&self.shared().client, &self.owner, reference, &output, existing).await?;
+        output::write(&self.shared().client, &self.owner, &reference, &output, existing).await?;
         let mut status = std::mem::take(&mut self.status);
         self.spec().record_output(&mut status, &output);
         self.status = status;

@@ -123,7 +123,7 @@ impl<K: Kind> Pass<K> {
     /// Secrets that are to outlive the resource no longer belong to it.
     async fn release_outputs(&self) -> Result<(), Stop> {
         for need in self.spec().needs(&self.owner) {
-            if let Need::Output(name) = need {
+            if let Need::Output(name) | Need::GeneratedPassword { name, .. } = need {
                 output::release(&self.shared().client, &self.owner, &name).await?;
             }
         }

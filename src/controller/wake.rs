@@ -108,11 +108,7 @@ impl Waker {
                     tenant.spec.credentials.secret_ref.name == name
                 });
                 self.wake_in_namespace(namespace, |user: &Auth0User| {
-                    user.spec
-                        .password
-                        .as_ref()
-                        .and_then(|password| password.secret_key_ref.as_ref())
-                        .is_some_and(|secret| secret.name == name)
+                    user.spec.password_secret().is_some_and(|(secret, _)| secret == name)
                 });
                 self.wake_in_namespace(namespace, |api: &Auth0Api| api.spec.secret_name(&api.owner("")) == name);
             },

@@ -169,6 +169,13 @@ pub enum Need {
         /// The key in its data.
         key: String,
     },
+    /// A password that the operator makes and keeps in a Secret; in [`References::secrets`] under the key `password`.
+    GeneratedPassword {
+        /// The Secret's name.
+        name: String,
+        /// Characters, when it is made.
+        length: usize,
+    },
     /// A Secret that the operator keeps for applications.
     Output(String),
 }
@@ -194,6 +201,9 @@ pub struct ConnectionReference {
     /// Its strategy.
     pub strategy: String,
 }
+
+/// The key of a generated password in its Secret.
+pub const PASSWORD_KEY: &str = "password";
 
 /// A Secret that is there under the name of an output Secret.
 #[derive(Clone, Debug)]

@@ -5,17 +5,20 @@
 //! connection.
 
 use super::{
-    Body, Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
-    TenantFacts, diff, fingerprint, fingerprint::Relation, ownership, put, text, unset,
+    Body, Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, PASSWORD_KEY, Plan, Read, Reason,
+    Refusal, Situation, TenantFacts, diff, fingerprint, fingerprint::Relation, ownership, put, text, unset,
 };
 use crate::crd::{
-    Auth0UserSpec, Auth0UserStatus, CommonStatus, DeletionPolicy, LocalRef, Origin, Password, Policies, STAMP_KEY,
-    SecretKeyRef, TenantRef,
+    Auth0UserSpec, Auth0UserStatus, CommonStatus, DeletionPolicy, GeneratePassword, LocalRef, Origin, Password,
+    Policies, STAMP_KEY, SecretKeyRef, TenantRef,
 };
 use secrecy::SecretString;
 use serde_json::Value;
 
 type View<'a> = Situation<'a, Auth0UserStatus>;
+
+/// Characters of a generated password, when the spec names no length.
+const GENERATED_LENGTH: usize = 24;
 
 /// Somebody may be responding to an incident: that one of these became true in the tenant is never taken back, unless it was
 /// this resource that had made it true. So `status.managed` names them only when the spec says true.
@@ -58,9 +61,6 @@ impl Managed for Auth0UserSpec {
     }
 
     fn check(&self, _tenant: &TenantFacts) -> Result<(), Refusal> {
-        if self.password.as_ref().is_some_and(|password| password.generate.is_some()) {
-            return Err(Refusal::not_yet("spec.password.generate"));
-        }
         if self.phone_number.is_some() || self.phone_verified.is_some() {
             return Err(Refusal::not_yet("spec.phoneNumber"));
         }
@@ -81,9 +81,18 @@ impl Managed for Auth0UserSpec {
 
     fn needs(&self, _owner: &Owner) -> Vec<Need> {
         let connection = self.connection_ref.as_ref().map(|LocalRef { name }| Need::Connection(name.clone()));
-        let secret =
-            self.password_ref().map(|SecretKeyRef { name, key }| Need::Secret { name: name.clone(), key: key.clone() });
-        connection.into_iter().chain(secret).collect()
+        let password = self.password.as_ref().and_then(|Password { secret_key_ref, generate, take_over: _ }| {
+            match (secret_key_ref, generate) {
+                (Some(SecretKeyRef { name, key }), _) => Some(Need::Secret { name: name.clone(), key: key.clone() }),
+                (None, Some(GeneratePassword { secret_name, length })) => {
+                    let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(GENERATED_LENGTH);
+                    Some(Need::GeneratedPassword { name: secret_name.clone(), length })
+                }
+                (None, None) => None,
+            }
+        });
+        // The connection first: no password is made for a user that cannot be.
+        connection.into_iter().chain(password).collect()
     }
 
     fn reads(&self, view: &View<'_>) -> Vec<Read> {
@@ -244,7 +253,7 @@ impl Auth0UserSpec {
         body.fields.insert("verify_email".to_owned(), self.verify_email.unwrap_or(false).into());
         let Some(password) = self.password(view) else {
             return Err(Refusal::invalid(
-                "a new user in a database needs a password; add spec.password.secretKeyRef (only an adopted user goes without)",
+                "a new user in a database needs a password; add spec.password.secretKeyRef or spec.password.generate (only an adopted user goes without)",
             ));
         };
         body.secrets.insert("password", password.clone());
@@ -293,14 +302,15 @@ impl Auth0UserSpec {
         [username, email, change].into_iter().filter(|part| !part.is_empty()).map(Body::from).collect()
     }
 
-    fn password_ref(&self) -> Option<&SecretKeyRef> {
-        let Password { secret_key_ref, generate: _, take_over: _ } = self.password.as_ref()?;
-        secret_key_ref.as_ref()
+    /// Name and key of the Secret that holds the password.
+    pub fn password_secret(&self) -> Option<(String, String)> {
+        let Password { secret_key_ref, generate, take_over: _ } = self.password.as_ref()?;
+        let written = secret_key_ref.as_ref().map(|secret| (secret.name.clone(), secret.key.clone()));
+        written.or_else(|| generate.as_ref().map(|made| (made.secret_name.clone(), PASSWORD_KEY.to_owned())))
     }
 
     fn password<'a>(&self, view: &View<'a>) -> Option<&'a SecretString> {
-        let SecretKeyRef { name, key } = self.password_ref()?;
-        view.references.secrets.get(&(name.clone(), key.clone()))
+        view.references.secrets.get(&self.password_secret()?)
     }
 
     fn fingerprint(&self, view: &View<'_>) -> Option<String> {

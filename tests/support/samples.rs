@@ -122,12 +122,17 @@ pub(crate) fn merge(into: &mut Value, change: &Value) {
 
 /// A resource of ours from `Kind/name` and spec.
 pub(crate) fn resource(key: &str, spec: Value) -> Value {
-    let (kind, name) = key.split_once('/').unwrap();
-    json!({ "apiVersion": "auth0-operator.dev/v1alpha1", "kind": kind, "metadata": { "name": name }, "spec": spec })
+    object("auth0-operator.dev/v1alpha1", key, "spec", spec)
 }
 
 /// A Secret from `Secret/name` and its values.
 pub(crate) fn secret(key: &str, values: Value) -> Value {
+    object("v1", key, "stringData", values)
+}
+
+fn object(version: &str, key: &str, member: &str, content: Value) -> Value {
     let (kind, name) = key.split_once('/').unwrap();
-    json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": name }, "stringData": values })
+    let mut object = json!({ "apiVersion": version, "kind": kind, "metadata": { "name": name } });
+    object[member] = content;
+    object
 }

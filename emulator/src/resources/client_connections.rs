@@ -22,7 +22,7 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Ans
         .iter()
         .filter(|connection| connection.clients.contains(id))
         .filter(|connection| strategies.is_empty() || strategies.contains(&connection.object.text("strategy")))
-        .map(|connection| connections::view(connection, &call.caller))
+        .map(|connection| connections::view(connection, call.caller))
         .collect();
     PAGING.answer(request, connections)
 }

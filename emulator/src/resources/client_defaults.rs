@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::ids;
 use crate::keys::Keys;
 use crate::request::{Object, ObjectExt as _, object_of};
+use crate::tenant::tenant_name;
 
 /// A client as Auth0 stores it after a create with this body. `null`s are as if they were not sent.
 pub(crate) fn complete(body: Object, domain: &str, keys: &Keys) -> Object {
@@ -92,10 +93,6 @@ pub(crate) fn management(config: &Config, keys: &Keys) -> Object {
         "client_secret": config.client_secret,
     });
     complete(object_of(body), &config.domain, keys)
-}
-
-fn tenant_name(domain: &str) -> &str {
-    domain.split(['.', ':']).next().unwrap_or(domain)
 }
 
 fn grant_types(app_type: &str, token_endpoint_auth_method: &str) -> Vec<&'static str> {

@@ -61,7 +61,7 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
         .filter(|client| first_party.is_none_or(|wanted| client.is_true("is_first_party") == wanted))
         .filter(|client| kinds.as_ref().is_none_or(|kinds| kinds.contains(&client.text("app_type"))))
         .filter(|client| external.is_none_or(|id| client.text("external_client_id") == id))
-        .map(|client| view(client, &call.caller))
+        .map(|client| view(client, call.caller))
         .collect();
     PAGING.answer(request, clients)
 }
@@ -69,12 +69,12 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
 pub(crate) fn get(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Answer, Refusal> {
     let fields = Fields::of(call.request)?;
     let client = tenant.clients.get(id).ok_or_else(inexistent)?;
-    Ok(Answer::ok(fields.select(view(client, &call.caller), ALWAYS)))
+    Ok(Answer::ok(fields.select(view(client, call.caller), ALWAYS)))
 }
 
 pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refusal> {
     let mut body = call.object(&call.schemas.clients.create)?;
-    check_scopes(&body, &call.caller, "create")?;
+    check_scopes(&body, call.caller, "create")?;
     check(&body)?;
     check_aliases(tenant, &body, None)?;
     let credentials = name_credentials(&mut body, &call.timestamp());
@@ -99,7 +99,7 @@ pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Ref
 
 pub(crate) fn update(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Answer, Refusal> {
     let body = call.object(&call.schemas.clients.update)?;
-    check_scopes(&body, &call.caller, "update")?;
+    check_scopes(&body, call.caller, "update")?;
     check_aliases(tenant, &body, Some(id))?;
     let client = tenant.clients.get_mut(id).ok_or_else(inexistent)?;
     let mut changed = client.clone();

@@ -34,7 +34,7 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
         .iter()
         .filter(|connection| request.parameter("name").is_none_or(|name| connection.object.text("name") == name))
         .filter(|connection| strategies.is_empty() || strategies.contains(&connection.object.text("strategy")))
-        .map(|connection| view(connection, &call.caller))
+        .map(|connection| view(connection, call.caller))
         .collect();
     PAGING.answer(request, connections)
 }
@@ -42,7 +42,7 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
 pub(crate) fn get(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Answer, Refusal> {
     let fields = Fields::of(call.request)?;
     let connection = tenant.connections.get(id).ok_or_else(inexistent)?;
-    Ok(Answer::ok(fields.select(view(connection, &call.caller), ALWAYS)))
+    Ok(Answer::ok(fields.select(view(connection, call.caller), ALWAYS)))
 }
 
 pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refusal> {
@@ -115,7 +115,7 @@ pub(crate) fn update(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<A
     }
     drop_nulls(&mut answer, "metadata");
     *connection = stored(&answer);
-    Ok(Answer::ok(without_hidden(answer, &call.caller)))
+    Ok(Answer::ok(without_hidden(answer, call.caller)))
 }
 
 /// Users and enabled clients go with it. The deletion itself goes on for a while, in which it is answered again with the same time.

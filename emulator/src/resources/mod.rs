@@ -7,6 +7,7 @@ pub(crate) mod clients;
 pub(crate) mod connection_clients;
 pub(crate) mod connection_options;
 pub(crate) mod connections;
+pub(crate) mod logs;
 pub(crate) mod resource_servers;
 mod system_apis;
 pub(crate) mod tenant_settings;

@@ -87,7 +87,7 @@ pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Ref
 pub(crate) fn update(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Answer, Refusal> {
     check_id(id)?;
     let mut body = call.object(&call.schemas.users.update).map_err(user_rules::hint_at_metadata)?;
-    user_rules::check_update_scopes(&body, &call.caller)?;
+    user_rules::check_update_scopes(&body, call.caller)?;
     let user = tenant.users.get(id).ok_or_else(inexistent)?;
     user_rules::check_combination(&body)?;
     let no_options = Object::new();

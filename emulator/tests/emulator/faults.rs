@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::tenant::{Tenant, error, refusal, text};
 
@@ -139,16 +139,4 @@ async fn a_stale_read_shows_the_state_before_a_write_until_the_time_is_over() {
         while number_of_clients(&tenant).await == clients {}
         assert!(started.elapsed() >= Duration::from_millis(600));
     }
-}
-
-#[tokio::test]
-async fn faults_of_the_tenant_log_are_accepted() {
-    let tenant = Tenant::start().await;
-    tenant.faults(json!([{ "kind": "log_delay", "ms": 1000 }, { "kind": "log_drop" }])).await;
-    assert_eq!(tenant.post("/clients", json!({ "name": "x" })).await.0, 201);
-    assert_eq!(
-        tenant.get("/logs").await,
-        (404, json!({ "statusCode": 404, "error": "Not Found", "message": "Not Found" }))
-    );
-    tenant.faults(Value::Array(vec![])).await;
 }

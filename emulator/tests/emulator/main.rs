@@ -7,6 +7,7 @@ mod connections;
 mod control;
 mod faults;
 mod grants;
+mod logs;
 mod rate;
 mod resource_servers;
 mod scopes;

@@ -25,6 +25,7 @@ async fn every_endpoint_asks_for_its_scope() {
         ("GET", "/users", "read:users"),
         ("GET", "/users-by-email", "read:users"),
         ("PATCH", "/users/auth0%7Cx", "update:users,update:users_app_metadata"),
+        ("GET", "/logs", "read:logs,read:logs_users"),
         ("GET", "/tenants/settings", "read:tenant_settings"),
     ] {
         let answer = tenant.call_as(&token, method.parse().unwrap(), path, json!({})).await;

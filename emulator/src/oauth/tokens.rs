@@ -1,112 +1,50 @@
-//! `POST /oauth/token`: tokens for clients and, by password, for users.
-
-use std::time::UNIX_EPOCH;
+//! Access tokens and ID tokens: what stands in them, and who may have which scopes.
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, OauthError};
+use crate::answer::OauthError;
 use crate::ids;
 use crate::keys::{Keys, Signing};
-use crate::management::timestamp;
-use crate::request::{Object, ObjectExt as _, Request};
+use crate::oauth::{Authentication, Granted};
+use crate::request::{Object, ObjectExt as _};
 use crate::tenant::Tenant;
 
-const REALM_GRANT: &str = "http://auth0.com/oauth/grant-type/password-realm";
 const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
+
 /// Without an API, seconds.
 const DEFAULT_LIFETIME: u64 = 86400;
 
-pub(crate) fn answer(tenant: &mut Tenant, request: &Request, keys: &Keys) -> Answer {
-    exchange(tenant, request, keys).map_or_else(Answer::from, Answer::ok)
-}
-
-fn exchange(tenant: &mut Tenant, request: &Request, keys: &Keys) -> Result<Value, OauthError> {
-    let Some(fields) = request.fields() else {
-        return Err(OauthError::new(400, "invalid_request", "The request body is neither a form nor a JSON object"));
-    };
-    let grant_type = required(&fields, "grant_type")?;
-    if !["client_credentials", "password", REALM_GRANT].contains(&grant_type) {
-        return Err(OauthError::new(403, "unsupported_grant_type", format!("Unsupported grant type: {grant_type}")));
-    }
-    let client = authenticate(tenant, request, &fields)?;
-    if !client.texts("grant_types").any(|allowed| allowed == grant_type) {
-        let description = format!("Grant type '{grant_type}' not allowed for the client.");
-        return Err(OauthError::new(403, "unauthorized_client", description));
-    }
-    let tokens = Tokens { client, keys, issuer: tenant.issuer(), now: seconds(request) };
-    match grant_type {
-        "client_credentials" => tokens.for_client(tenant, &fields),
-        "password" => {
-            let realm = tenant.settings.text("default_directory").to_owned();
-            if realm.is_empty() {
-                // Quoted with 403 and with 500.
-                let description = "Authorization server not configured with default connection.";
-                return Err(OauthError::new(403, "server_error", description));
-            }
-            tokens.for_user(tenant, &fields, &realm, request)
-        }
-        _ => tokens.for_user(tenant, &fields, required(&fields, "realm")?, request),
-    }
-}
-
-fn required<'a>(fields: &'a Object, name: &str) -> Result<&'a str, OauthError> {
-    match fields.text(name) {
-        "" => Err(OauthError::new(400, "invalid_request", format!("Missing required parameter: {name}"))),
-        value => Ok(value),
-    }
-}
-
-fn seconds(request: &Request) -> u64 {
-    request.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// The client of a request, by its secret in the body or by HTTP Basic. A client that names its method may use no other; that is
-/// not recorded, but what the setting says.
-fn authenticate(tenant: &Tenant, request: &Request, fields: &Object) -> Result<Object, OauthError> {
-    let unauthorized = || OauthError::new(401, "access_denied", "Unauthorized");
-    let basic = request.basic();
-    let (client_id, secret) = match &basic {
-        Some((client_id, secret)) => (client_id.as_str(), secret.as_str()),
-        None => (fields.text("client_id"), fields.text("client_secret")),
-    };
-    if client_id.is_empty() {
-        return Err(OauthError::new(400, "invalid_request", "Missing required parameter: client_id"));
-    }
-    let client = tenant.clients.get(client_id).filter(|client| !client.is_true("global")).ok_or_else(unauthorized)?;
-    if client.contains_key("client_authentication_methods") {
-        return Err(unauthorized());
-    }
-    let is_fine = match client.text("token_endpoint_auth_method") {
-        // A public client proves nothing, so it can have tokens for users only.
-        "none" => fields.text("grant_type") != "client_credentials",
-        "client_secret_basic" if basic.is_none() => false,
-        "client_secret_post" if basic.is_some() => false,
-        _ => secret == client.text("client_secret"),
-    };
-    if is_fine { Ok(client.clone()) } else { Err(unauthorized()) }
+/// A user who logged in, and what for.
+pub(crate) struct Login {
+    pub(crate) user_id: String,
+    /// `""` when there is no API.
+    pub(crate) audience: String,
+    /// As they were asked for.
+    pub(crate) scopes: Vec<String>,
 }
 
 /// Makes the tokens of one authenticated client.
-struct Tokens<'a> {
-    client: Object,
+pub(crate) struct Tokens<'a> {
+    client: &'a Object,
     keys: &'a Keys,
     issuer: String,
     /// UNIX seconds.
     now: u64,
 }
 
-impl Tokens<'_> {
-    fn for_client(&self, tenant: &Tenant, fields: &Object) -> Result<Value, OauthError> {
+impl<'a> Tokens<'a> {
+    pub(crate) fn of(call: &Authentication<'a>, client: &'a Object) -> Self {
+        Self { client, keys: call.keys, issuer: call.tenant.issuer(), now: call.now() }
+    }
+
+    pub(crate) fn for_client(&self, tenant: &Tenant, fields: &Object) -> Result<Granted, OauthError> {
         let denied = |description: String| Err(OauthError::new(403, "access_denied", description));
-        let audience = match (fields.text("audience"), tenant.settings.text("default_audience")) {
-            ("", "") => {
-                return denied(
-                    "No audience parameter was provided, and no default audience has been configured".to_owned(),
-                );
-            }
-            ("", default) => default,
-            (audience, _) => audience,
-        };
+        let audience = &audience(tenant, fields.text("audience"));
+        if audience.is_empty() {
+            return denied(
+                "No audience parameter was provided, and no default audience has been configured".to_owned(),
+            );
+        }
         let Some(api) = tenant.api(audience) else {
             return denied(format!("Service not enabled within domain: {audience}"));
         };
@@ -132,45 +70,27 @@ impl Tokens<'_> {
         if !scopes.is_empty() {
             answer["scope"] = scopes.join(" ").into();
         }
-        Ok(answer)
+        Ok(Granted { answer, audience: audience.clone(), user_id: None })
     }
 
-    fn for_user(
-        &self,
-        tenant: &mut Tenant,
-        fields: &Object,
-        realm: &str,
-        request: &Request,
-    ) -> Result<Value, OauthError> {
-        let (username, password) = (required(fields, "username")?, required(fields, "password")?);
-        let audience = match fields.text("audience") {
-            "" => tenant.settings.text("default_audience"),
-            audience => audience,
-        };
-        let api = match (audience, tenant.api(audience)) {
-            ("", _) => None,
-            (_, Some(api)) => Some(api.clone()),
-            (_, None) => {
-                let description = "invalid audience specified for password grant exchange";
-                return Err(OauthError::new(400, "invalid_request", description));
-            }
-        };
-        let user_id = self.log_in(tenant, realm, username, password)?;
-        let requested: Vec<_> = words(fields.text("scope"));
-        let (scopes, permissions) = match &api {
+    /// Fails where the client's users may have no tokens for the API.
+    pub(crate) fn for_user(&self, tenant: &Tenant, login: &Login) -> Result<Granted, OauthError> {
+        let requested: Vec<_> = login.scopes.iter().map(String::as_str).collect();
+        let api = tenant.api(&login.audience);
+        let (scopes, permissions) = match api {
             // Without an API the answer names all of OpenID Connect, whatever was asked for (recorded).
             None => (OIDC_SCOPES.to_vec(), vec![]),
             Some(api) => self.user_scopes(tenant, api, &requested)?,
         };
-        let (token, lifetime) = match &api {
+        let (token, lifetime) = match api {
             // For /userinfo only, and not a JWT.
             None => (ids::opaque(), DEFAULT_LIFETIME),
             Some(api) => {
                 let audience = match requested.contains(&"openid") {
-                    true => json!([audience, format!("{}userinfo", self.issuer)]),
-                    false => audience.into(),
+                    true => json!([login.audience, format!("{}userinfo", self.issuer)]),
+                    false => login.audience.as_str().into(),
                 };
-                let claims = json!({ "sub": user_id, "aud": audience, "gty": "password" });
+                let claims = json!({ "sub": login.user_id, "aud": audience, "gty": "password" });
                 let lifetime = lifetime(api);
                 (self.access_token(api, claims, &scopes, &permissions, lifetime)?, lifetime)
             }
@@ -179,46 +99,10 @@ impl Tokens<'_> {
         if !scopes.is_empty() {
             answer["scope"] = scopes.join(" ").into();
         }
-        if let Some(user) = tenant.users.get(&user_id).filter(|_| requested.contains(&"openid")) {
+        if let Some(user) = tenant.users.get(&login.user_id).filter(|_| requested.contains(&"openid")) {
             answer["id_token"] = self.id_token(&user.profile, &scopes)?.into();
         }
-        if let Some(user) = tenant.users.get_mut(&user_id) {
-            let logins = user.profile.get("logins_count").and_then(Value::as_u64).unwrap_or(0);
-            user.profile.insert("logins_count".into(), (logins + 1).into());
-            user.profile.insert("last_login".into(), timestamp(request.received).into());
-        }
-        Ok(answer)
-    }
-
-    /// The id of the user with this name and password in the connection that `realm` names.
-    fn log_in(&self, tenant: &Tenant, realm: &str, username: &str, password: &str) -> Result<String, OauthError> {
-        let connection = tenant
-            .connections
-            .iter()
-            .find(|connection| connection.object.texts("realms").any(|name| name == realm))
-            .filter(|connection| connection.object.text("strategy") == "auth0")
-            .filter(|connection| connection.clients.contains(self.client.text("client_id")));
-        // Neither status nor words are recorded.
-        let connection = connection.ok_or_else(|| {
-            OauthError::new(
-                403,
-                "unauthorized_client",
-                format!("The connection {realm} is not enabled for the client."),
-            )
-        })?;
-        let name = username.to_lowercase();
-        let user = tenant.users.iter().find(|user| {
-            user.connection == connection.object.text("name")
-                && ["email", "username"].into_iter().any(|key| user.profile.text(key) == name)
-        });
-        let user = user
-            .filter(|user| user.passwords.first().is_some_and(|digest| digest.matches(password)))
-            .ok_or_else(|| OauthError::new(403, "invalid_grant", "Wrong email or password."))?;
-        if user.profile.is_true("blocked") {
-            // The words are quoted, the status is not.
-            return Err(OauthError::new(403, "unauthorized", "user is blocked"));
-        }
-        Ok(user.profile.text("user_id").to_owned())
+        Ok(Granted { answer, audience: login.audience.clone(), user_id: Some(login.user_id.clone()) })
     }
 
     /// What a user's token may do: scopes for the token, and permissions.
@@ -306,7 +190,12 @@ impl Tokens<'_> {
     }
 }
 
-fn words(text: &str) -> Vec<&str> {
+/// The API that tokens are for: the tenant's default where none is asked for.
+pub(crate) fn audience(tenant: &Tenant, asked: &str) -> String {
+    if asked.is_empty() { tenant.settings.text("default_audience").to_owned() } else { asked.to_owned() }
+}
+
+pub(crate) fn words(text: &str) -> Vec<&str> {
     text.split(' ').filter(|word| !word.is_empty()).collect()
 }
 
