@@ -1,7 +1,7 @@
 //! The commands of the program.
 
 use crate::{
-    controller::{self, Options},
+    controller::{self, Candidacy, Options},
     crd,
     telemetry::{self, LogFormat, Metrics},
 };
@@ -45,6 +45,10 @@ enum Failure {
     Signals(#[source] std::io::Error),
     #[error("the address of --http-address cannot be listened on")]
     Http(#[source] std::io::Error),
+    #[error("the Lease cannot be had; allow leases in the operator's Role")]
+    Lease(#[source] kube_lease_manager::LeaseManagerError),
+    #[error("another replica leads now")]
+    LeadershipLost,
     #[error(transparent)]
     Operator(#[from] controller::Error),
 }
@@ -85,15 +89,48 @@ async fn operate(Run { options, log_format }: Run) -> Result<(), Failure> {
     end_on_signal(shutdown.clone()).map_err(Failure::Signals)?;
     let metrics = Arc::new(Metrics::default());
     let http = telemetry::serve(options.http_address, metrics.clone(), shutdown.clone());
-    let operator = controller::run(client, &namespace, options, metrics, shutdown.clone());
-    tokio::pin!(http, operator);
+    let work = async {
+        if options.leader_election {
+            lead(client, &namespace, options, metrics, shutdown.clone()).await
+        } else {
+            Ok(controller::run(client, &namespace, options, metrics, shutdown.clone()).await?)
+        }
+    };
+    tokio::pin!(http, work);
     tokio::select! {
         served = &mut http => {
             served.map_err(Failure::Http)?;
-            Ok(operator.await?)
+            work.await
         }
-        ended = &mut operator => Ok(ended?),
+        ended = &mut work => ended,
     }
+}
+
+/// Works while this replica is the leader. One that loses the leadership ends, and its Pod starts anew as a standby.
+async fn lead(
+    client: kube::Client,
+    namespace: &str,
+    options: Options,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let identity = std::env::var("POD_NAME").unwrap_or_else(|_| format!("auth0-operator-{}", std::process::id()));
+    let mut candidacy = Candidacy::stand(client.clone(), namespace, &identity).await.map_err(Failure::Lease)?;
+    tracing::info!(identity, "standing by");
+    let lost = tokio::select! {
+        lost = candidacy.elected() => lost,
+        () = shutdown.cancelled() => {
+            candidacy.release().await;
+            return Ok(());
+        }
+    };
+    tracing::info!(identity, "leading");
+    let ended = tokio::select! {
+        ended = controller::run(client, namespace, options, metrics, shutdown) => ended,
+        () = lost => return Err(Failure::LeadershipLost),
+    };
+    candidacy.release().await;
+    Ok(ended?)
 }
 
 /// Cancels the token at SIGTERM or SIGINT.

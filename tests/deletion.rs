@@ -42,6 +42,34 @@ async fn kubectl_delete_of_all_samples_at_once_leaves_nothing_in_cluster_and_ten
 }
 
 #[tokio::test]
+async fn what_is_deleted_and_applied_again_is_made_again() {
+    let bench = bench("again").await;
+    let file = bench.file(&ALL);
+    let before = bench.secret(OUTPUT).await;
+    bench.kubectl(&["delete", "-f", file.to_str().unwrap(), "--timeout=60s"]).await;
+    bench.kubectl(&["apply", "-f", file.to_str().unwrap()]).await;
+    bench.all_ready().await;
+    bench.assert_made_once().await;
+    assert_ne!(bench.secret(OUTPUT).await["clientId"], before["clientId"]);
+}
+
+#[tokio::test]
+async fn what_is_deleted_while_it_is_made_leaves_nothing() {
+    let bench = Bench::new("deleted-at-once").await;
+    Operator::shared(bench.cluster).await;
+    bench.tenant.faults(json!([{ "method": "POST", "path": "^/api/v2/", "kind": "delay", "ms": 200 }])).await;
+    let file = bench.file(&ALL);
+    for calls in [1, 3, 4, 6] {
+        bench.kubectl(&["apply", "-f", file.to_str().unwrap()]).await;
+        bench.tenant.until_calls("under way", |made| made.len() >= calls).await;
+        bench.kubectl(&["delete", "-f", file.to_str().unwrap(), "--timeout=60s"]).await;
+        bench.history.until_empty().await;
+        bench.tenant.assert_clean().await;
+        bench.tenant.forget_calls().await;
+    }
+}
+
+#[tokio::test]
 async fn kubectl_delete_of_the_namespace_leaves_nothing_in_cluster_and_tenant() {
     let bench = bench("delete-namespace").await;
     let namespaces = Api::<Namespace>::all(bench.client());

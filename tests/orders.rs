@@ -21,7 +21,7 @@ use support::{
 const STEPS: [&[&str]; 4] = [&[CREDENTIALS, TENANT], &[API], &[CONNECTION], &[PASSWORD, USER]];
 
 #[tokio::test]
-async fn all_24_orders_end_ready_with_one_of_each_though_nothing_is_tried_twice() {
+async fn all_24_orders_end_ready_with_one_of_each_and_deleted_so_with_nothing_though_nothing_is_tried_twice() {
     let settings = Settings { flags: &["--watch-secrets", "--no-requeues"], ..Settings::default() };
     let tenant = Arc::new(Tenant::start("orders.eu.auth0.com").await);
     let orders = orders();
@@ -29,12 +29,12 @@ async fn all_24_orders_end_ready_with_one_of_each_though_nothing_is_tried_twice(
     let benches = join_all((0..orders.len()).map(|number| Bench::sharing(&tenant, format!("order-{number}")))).await;
     let _operator = Operator::start(benches[0].cluster, settings).await;
 
-    join_all(benches.iter().zip(orders).map(async |(bench, order)| {
+    join_all(benches.iter().zip(&orders).map(async |(bench, order)| {
         for step in order {
-            for key in STEPS[step] {
+            for key in STEPS[*step] {
                 bench.apply(key).await;
             }
-            let key = STEPS[step].last().unwrap();
+            let key = STEPS[*step].last().unwrap();
             bench.history.until(key, "looked at", |object| object.condition("Ready").is_some()).await;
         }
         bench.all_ready().await;
@@ -53,6 +53,18 @@ async fn all_24_orders_end_ready_with_one_of_each_though_nothing_is_tried_twice(
         bench.assert_login().await;
     }
     assert!(made.as_object().unwrap().values().all(|names| names.as_array().unwrap().len() == benches.len()), "{made}");
+
+    join_all(benches.iter().zip(&orders).map(async |(bench, order)| {
+        for key in order.iter().flat_map(|step| STEPS[*step]) {
+            bench.delete(key).await;
+        }
+        bench.history.until_empty().await;
+        for key in [CREDENTIALS, PASSWORD] {
+            bench.until_gone(key).await;
+        }
+    }))
+    .await;
+    tenant.assert_clean().await;
 }
 
 /// All orders of the steps' numbers.

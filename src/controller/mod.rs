@@ -17,6 +17,7 @@ mod error;
 mod generate;
 mod identity;
 mod kind;
+mod leader;
 mod memory;
 mod options;
 mod output;
@@ -29,6 +30,7 @@ mod tenants;
 mod wake;
 
 pub use identity::Error as IdentityError;
+pub use leader::Candidacy;
 pub use options::Options;
 
 use crate::{telemetry::Metrics, tenant::http_client};

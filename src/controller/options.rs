@@ -10,6 +10,9 @@ pub struct Options {
     /// Auth0Tenant for resources without a tenantRef, as NAMESPACE/NAME
     #[arg(long, env = "AUTH0_OPERATOR_DEFAULT_TENANT", value_name = "NS/NAME", value_parser = namespaced_name)]
     pub default_tenant: Option<(String, String)>,
+    /// Work only while holding a Lease, so that of several replicas one works and the others stand by
+    #[arg(long, env = "AUTH0_OPERATOR_LEADER_ELECTION")]
+    pub leader_election: bool,
     /// Address of /metrics, /healthz and /readyz
     #[arg(long, env = "AUTH0_OPERATOR_HTTP_ADDRESS", default_value = "0.0.0.0:8080")]
     pub http_address: SocketAddr,
