@@ -16,7 +16,7 @@ use support::{
     bench::Bench,
     object::Object,
     operator::Operator,
-    samples::{ALL, API, CONNECTION, CREDENTIALS, OUTPUT, PASSWORD, TENANT, USER, secret},
+    samples::{ALL, API, CONNECTION, CREDENTIALS, PASSWORD, TENANT, USER, resource},
     tenant::Tenant,
 };
 
@@ -298,6 +298,25 @@ async fn an_outage_and_bad_credentials_never_take_away_ready() {
 }
 
 #[tokio::test]
+async fn within_the_rate_of_the_smallest_plan_all_is_made_once() {
+    let bench = Bench::new("free-plan").await;
+    Operator::shared(bench.cluster).await;
+    bench.tenant.rate("free").await;
+    let more = ["Auth0Api/one", "Auth0Api/two"];
+    for key in more {
+        let spec = json!({ "tenantRef": { "name": "default" }, "identifier": format!("urn:{key}") });
+        bench.apply_object(&resource(key, spec)).await;
+    }
+    bench.set_up().await;
+    for key in more {
+        bench.ready(key).await;
+    }
+    let made = bench.tenant.added().await;
+    let counts = ["resource_servers", "clients", "client_grants"].map(|kind| made[kind].as_array().unwrap().len());
+    assert_eq!(counts, [more.len() + 1; 3], "{made}");
+}
+
+#[tokio::test]
 async fn a_scope_that_is_missing_is_named_and_used_as_soon_as_it_is_granted() {
     let mut bench = Bench::new("scopes").await;
     Operator::shared(bench.cluster).await;
@@ -330,21 +349,6 @@ async fn a_scope_that_is_missing_is_named_and_used_as_soon_as_it_is_granted() {
 }
 
 #[tokio::test]
-async fn a_secret_of_somebody_else_is_not_written_over() {
-    const TAKEN: &str = "Secret/basic-calculator-client";
-    let bench = Bench::new("secret-taken").await;
-    Operator::shared(bench.cluster).await;
-    bench.apply_object(&secret(TAKEN, json!({ "mine": "yes" }))).await;
-    bench.apply_all().await;
-    bench.reason(API, "SecretNotOwned", STALLED).await;
-    assert_eq!(bench.secret(OUTPUT).await, [("mine".to_owned(), "yes".to_owned())].into());
-
-    bench.delete_and_wait(TAKEN).await;
-    bench.all_ready().await;
-    bench.assert_made_once().await;
-}
-
-#[tokio::test]
 async fn a_suspended_object_keeps_what_was_said_of_it_and_makes_no_call() {
     let bench = Bench::new("suspended-later").await;
     Operator::shared(bench.cluster).await;
@@ -363,29 +367,4 @@ async fn a_suspended_object_keeps_what_was_said_of_it_and_makes_no_call() {
     bench.patch(API, &json!({ "spec": { "suspend": false } })).await;
     bench.ready(API).await;
     assert_eq!(bench.tenant.writes().await, ["PATCH resource-servers/*"]);
-}
-
-#[tokio::test]
-async fn a_resource_that_is_pointed_at_another_tenant_stops() {
-    let bench = Bench::new("tenant-changed").await;
-    Operator::shared(bench.cluster).await;
-    bench.set_up().await;
-    let other = Tenant::start("other.eu.auth0.com").await;
-    let mut tenant = bench.samples.get(TENANT);
-    tenant["metadata"]["name"] = json!("other");
-    tenant["spec"]["domain"] = json!(other.domain());
-    tenant["spec"]["endpoint"] = json!(other.url());
-    tenant["spec"]["credentials"]["secretRef"]["name"] = json!("other");
-    let credentials = json!({ "clientId": "management", "clientSecret": other.management_secret() });
-    bench.apply_object(&secret("Secret/other", credentials)).await;
-    bench.apply_object(&tenant).await;
-    bench.ready("Auth0Tenant/other").await;
-
-    bench.patch(API, &json!({ "spec": { "tenantRef": { "name": "other" } } })).await;
-    bench.reason(API, "TenantChanged", STALLED).await;
-    other.assert_clean().await;
-
-    bench.patch(API, &json!({ "spec": { "tenantRef": { "name": "default" } } })).await;
-    bench.ready(API).await;
-    bench.assert_made_once().await;
 }

@@ -47,6 +47,7 @@ async fn what_is_deleted_and_applied_again_is_made_again() {
     let file = bench.file(&ALL);
     let before = bench.secret(OUTPUT).await;
     bench.kubectl(&["delete", "-f", file.to_str().unwrap(), "--timeout=60s"]).await;
+    bench.history.until_empty().await;
     bench.kubectl(&["apply", "-f", file.to_str().unwrap()]).await;
     bench.all_ready().await;
     bench.assert_made_once().await;

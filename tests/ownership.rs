@@ -15,7 +15,8 @@ use std::sync::Arc;
 use support::{
     bench::Bench,
     operator::Operator,
-    samples::{ALL, API, CONNECTION, CREDENTIALS, TENANT, USER, resource},
+    samples::{ALL, API, CONNECTION, CREDENTIALS, OUTPUT, TENANT, USER, resource, secret},
+    tenant::Tenant,
 };
 
 const STALLED: &str = "Stalled";
@@ -215,4 +216,42 @@ async fn only_trusted_namespaces_reach_beyond_what_they_made() {
     for (key, _) in &beyond {
         guest.ready(key).await;
     }
+}
+
+#[tokio::test]
+async fn a_secret_of_somebody_else_is_not_written_over() {
+    const TAKEN: &str = "Secret/basic-calculator-client";
+    let bench = bench("secret-taken").await;
+    bench.apply_object(&secret(TAKEN, json!({ "mine": "yes" }))).await;
+    bench.apply_all().await;
+    bench.reason(API, "SecretNotOwned", STALLED).await;
+    assert_eq!(bench.secret(OUTPUT).await, [("mine".to_owned(), "yes".to_owned())].into());
+
+    bench.delete_and_wait(TAKEN).await;
+    bench.all_ready().await;
+    bench.assert_made_once().await;
+}
+
+#[tokio::test]
+async fn a_resource_that_is_pointed_at_another_tenant_stops() {
+    let bench = bench("tenant-changed").await;
+    bench.set_up().await;
+    let other = Tenant::start("other.eu.auth0.com").await;
+    let mut tenant = bench.samples.get(TENANT);
+    tenant["metadata"]["name"] = json!("other");
+    tenant["spec"]["domain"] = json!(other.domain());
+    tenant["spec"]["endpoint"] = json!(other.url());
+    tenant["spec"]["credentials"]["secretRef"]["name"] = json!("other");
+    let credentials = json!({ "clientId": "management", "clientSecret": other.management_secret() });
+    bench.apply_object(&secret("Secret/other", credentials)).await;
+    bench.apply_object(&tenant).await;
+    bench.ready("Auth0Tenant/other").await;
+
+    bench.patch(API, &json!({ "spec": { "tenantRef": { "name": "other" } } })).await;
+    bench.reason(API, "TenantChanged", STALLED).await;
+    other.assert_clean().await;
+
+    bench.patch(API, &json!({ "spec": { "tenantRef": { "name": "default" } } })).await;
+    bench.ready(API).await;
+    bench.assert_made_once().await;
 }

@@ -100,6 +100,11 @@ impl Tenant {
         self.control(Method::PUT, "faults", Some(faults)).await;
     }
 
+    /// From now on, the rate limits of a plan.
+    pub(crate) async fn rate(&self, plan: &str) {
+        self.control(Method::PUT, "rate", Some(json!({ "rate": plan }))).await;
+    }
+
     /// The operator's requests to the Management API so far, as `POST clients`, ids as `*`.
     pub(crate) async fn calls(&self) -> Vec<String> {
         let log: Value = self.control(Method::GET, "requests", None).await.json().await.unwrap();
@@ -156,11 +161,22 @@ impl Tenant {
 
     /// What a login of the samples' user through a client is answered with: status and body.
     pub(crate) async fn login(&self, client_id: &str, client_secret: &str, samples: &Samples) -> (u16, Value) {
+        self.login_as(client_id, client_secret, samples, &samples.password()).await
+    }
+
+    /// The same with another password than the samples'.
+    pub(crate) async fn login_as(
+        &self,
+        client_id: &str,
+        client_secret: &str,
+        samples: &Samples,
+        password: &str,
+    ) -> (u16, Value) {
         self.oauth(&json!({
             "grant_type": "http://auth0.com/oauth/grant-type/password-realm",
             "realm": samples.connection(),
             "username": samples.email(),
-            "password": samples.password(),
+            "password": password,
             "client_id": client_id,
             "client_secret": client_secret,
         }))
