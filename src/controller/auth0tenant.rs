@@ -14,7 +14,7 @@ use super::{
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantStatus, Auth0User, GROUP},
     plan::{Class, ObjectKind, Reason, Refusal},
-    tenant::{Scopes, Tenant},
+    tenant::{Credentials, PrivateKey, Scopes, Tenant},
 };
 use k8s_openapi::{api::core::v1::Secret, jiff::Timestamp};
 use kube::{
@@ -22,7 +22,7 @@ use kube::{
     api::{Patch, PatchParams},
     runtime::controller::Action,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::{
     collections::{BTreeSet, HashSet},
@@ -123,10 +123,7 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
     let secret_name = &spec.credentials.secret_ref.name;
     let secret = Api::<Secret>::namespaced(shared.client.clone(), &namespace).get_opt(secret_name).await?;
     let client_id = value(secret.as_ref(), secret_name, "clientId")?;
-    if secret.as_ref().and_then(|secret| secret.data.as_ref()).is_some_and(|data| data.contains_key("privateKey")) {
-        return Err(Refusal::not_yet(&format!("the key privateKey of the Secret {secret_name}")).into());
-    }
-    let client_secret = value(secret.as_ref(), secret_name, "clientSecret")?;
+    let credentials = credentials(secret.as_ref(), secret_name)?;
     if secret
         .iter()
         .flat_map(ResourceExt::owner_references)
@@ -140,16 +137,17 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
     let facts = facts(spec, client_id.expose_secret().to_owned());
     let is_forced =
         tenant.annotations().get(FORCE).is_some_and(|asked| Some(asked) != status.last_handled_reconcile_at.as_ref());
-    let at_hand = shared.tenants.get(&namespace, &name).filter(|connected| {
-        connected.client_secret.expose_secret() == client_secret.expose_secret() && *connected.tenant.facts() == facts
-    });
+    let at_hand = shared
+        .tenants
+        .get(&namespace, &name)
+        .filter(|connected| connected.credentials == credentials && *connected.tenant.facts() == facts);
     let is_new = at_hand.is_none();
     let connected = at_hand.unwrap_or_else(|| {
         let metrics = shared.metrics.clone();
         let observe =
             Arc::new(move |method: &'static str, endpoint: &str, status: u16| metrics.called(method, endpoint, status));
-        let tenant = Tenant::new(facts, client_secret.clone(), shared.http.clone(), observe);
-        Arc::new(Connected { tenant, client_secret })
+        let tenant = Tenant::new(facts, credentials.clone(), shared.http.clone(), observe);
+        Arc::new(Connected { tenant, credentials })
     });
     if is_forced {
         connected.tenant.discard_token(Duration::ZERO).await;
@@ -173,6 +171,20 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
             status.missing_scopes.join(", ")
         ),
     ))
+}
+
+/// What the credentials Secret holds: a private key, or a client secret.
+fn credentials(secret: Option<&Secret>, name: &str) -> Result<Credentials, Refusal> {
+    let has = |key: &str| secret.and_then(|secret| secret.data.as_ref()).is_some_and(|data| data.contains_key(key));
+    if !has("privateKey") {
+        return Ok(Credentials::Secret(value(secret, name, "clientSecret")?));
+    }
+    let optional = |key: &str| has(key).then(|| value(secret, name, key)).transpose();
+    let text = |value: Option<SecretString>| value.map(|value| value.expose_secret().to_owned());
+    let (id, algorithm) = (text(optional("keyId")?), text(optional("algorithm")?));
+    PrivateKey::new(value(secret, name, "privateKey")?, id, algorithm.as_deref())
+        .map(Credentials::PrivateKey)
+        .map_err(|error| Refusal::new(Reason::CredentialsInvalid, format!("in the Secret {name}, {error}")))
 }
 
 /// Scopes that the kinds in use need and the token lacks.
@@ -238,11 +250,9 @@ async fn write_end(
         status.last_handled_reconcile_at = Some(asked.clone());
     }
     let generation = tenant.meta().generation.unwrap_or_default();
-    Verdicts { conditions: &mut status.conditions, observed_generation: &mut status.observed_generation }.end(
-        outcome,
-        generation,
-        Timestamp::now(),
-    );
+    let mut verdicts =
+        Verdicts { conditions: &mut status.conditions, observed_generation: &mut status.observed_generation };
+    verdicts.end_tenant(outcome, generation, Timestamp::now());
     if status == *before {
         return Ok(());
     }

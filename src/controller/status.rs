@@ -46,11 +46,7 @@ impl<'a> Verdicts<'a> {
             Class::Troubled if is_earned => {}
             Class::Done => self.verdict(true, None, outcome, generation, now),
             Class::Stalled => self.verdict(false, Some(STALLED), outcome, generation, now),
-            Class::Waiting | Class::Troubled => {
-                self.remove(STALLED);
-                self.set(READY, false, outcome, Some(generation), now);
-                self.set(RECONCILING, true, outcome, Some(generation), now);
-            }
+            Class::Waiting | Class::Troubled => self.wait(outcome, generation, now),
             Class::Suspended => {
                 let judged = ready.and_then(|ready| ready.observed_generation);
                 self.remove(STALLED);
@@ -58,6 +54,20 @@ impl<'a> Verdicts<'a> {
                 self.set(READY, was_ready, outcome, judged.or(Some(generation)), now);
             }
         }
+    }
+
+    /// The same for an Auth0Tenant, whose Ready means that a token can be had: credentials that do not work take it away.
+    pub(super) fn end_tenant(&mut self, outcome: &Refusal, generation: i64, now: Timestamp) {
+        match outcome.reason {
+            Reason::CredentialsInvalid => self.wait(outcome, generation, now),
+            _ => self.end(outcome, generation, now),
+        }
+    }
+
+    fn wait(&mut self, outcome: &Refusal, generation: i64, now: Timestamp) {
+        self.remove(STALLED);
+        self.set(READY, false, outcome, Some(generation), now);
+        self.set(RECONCILING, true, outcome, Some(generation), now);
     }
 
     fn verdict(&mut self, is_ready: bool, beside: Option<&str>, outcome: &Refusal, generation: i64, now: Timestamp) {
@@ -187,6 +197,15 @@ mod tests {
             assert_eq!(ready.clone().after(reason, 1, 9), ready, "{reason}");
             assert!(!ready.clone().after(reason, 2, 9).is_true(READY), "{reason} while a new generation waits");
         }
+    }
+
+    #[test]
+    fn credentials_that_do_not_work_unready_their_tenant() {
+        let mut tenant = Status::default().after(Reason::Available, 1, 0);
+        let mut verdicts =
+            Verdicts { conditions: &mut tenant.conditions, observed_generation: &mut tenant.observed_generation };
+        verdicts.end_tenant(&Refusal::new(Reason::CredentialsInvalid, "no"), 1, Timestamp::from_second(9).unwrap());
+        assert!(!tenant.is_true(READY) && tenant.is_true(RECONCILING));
     }
 
     #[test]

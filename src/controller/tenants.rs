@@ -5,14 +5,13 @@ use super::brake::Brake;
 use crate::{
     crd::{Auth0Tenant, Auth0TenantSpec, TenantDeletionPolicy, TenantPin},
     plan::TenantFacts,
-    tenant::Tenant,
+    tenant::{Credentials, Tenant},
 };
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Secret};
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{Patch, PatchParams},
 };
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::{
@@ -29,8 +28,8 @@ pub(super) const FINALIZER: &str = "auth0-operator.dev/tenant";
 /// A tenant whose credentials are proven.
 pub(super) struct Connected {
     pub(super) tenant: Tenant,
-    /// The secret that it proves itself with, to see when the credentials changed.
-    pub(super) client_secret: SecretString,
+    /// What it proves itself with, to see when the credentials changed.
+    pub(super) credentials: Credentials,
 }
 
 /// All tenants that can be talked to.

@@ -2,6 +2,7 @@
 //!
 //! call ──▶ guard ──▶ token ──▶ gate ──▶ HTTP ──▶ error or answer ──▶ secrets out ──▶ inventory
 
+mod credentials;
 mod error;
 mod gate;
 mod guard;
@@ -10,8 +11,9 @@ mod redact;
 mod token;
 mod transport;
 
+pub use credentials::{Credentials, KeyError, PrivateKey};
 pub use error::{CONNECTION_DISABLED, Error, MANAGEMENT_CLIENT_DISABLED, is_password_error};
-pub use token::{Credentials, Scopes};
+pub use token::Scopes;
 pub use transport::{Observe, http_client};
 
 use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, stamp_of, text};
@@ -56,13 +58,10 @@ allowed_logout_urls,web_origins,allowed_origins,token_endpoint_auth_method,clien
 
 impl Tenant {
     /// A client for the tenant of `facts`. Nothing is sent yet.
-    pub fn new(facts: TenantFacts, client_secret: SecretString, http: reqwest::Client, observe: Observe) -> Self {
+    pub fn new(facts: TenantFacts, credentials: Credentials, http: reqwest::Client, observe: Observe) -> Self {
         let base = facts.endpoint.clone().unwrap_or_else(|| format!("https://{}", facts.domain));
-        // Always the canonical domain, also when calls go elsewhere (Auth0's documentation).
-        let audience = format!("https://{}/api/v2/", facts.domain);
-        let credentials = Credentials { client_id: facts.management_client.clone(), client_secret };
         let base = base.trim_end_matches('/').to_owned();
-        let transport = Transport::new(http, base, facts.custom_domain.clone(), audience, credentials, observe);
+        let transport = Transport::new(http, base, &facts, credentials, observe);
         Self { facts, transport, inventory: Inventory::default() }
     }
 

@@ -1,11 +1,13 @@
 //! The operator's access token for the Management API: fetched once for all callers, renewed early, kept in memory only.
 
 use super::{
+    credentials::Credentials,
     error::Error,
     gate::{Gate, wait_asked_for},
     jitter,
     transport::Observe,
 };
+use crate::plan::TenantFacts;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,15 +17,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::{sync::Mutex, time::Instant};
-
-/// What the operator proves its identity with.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The id of the operator's client.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
-}
 
 /// Scopes of a token.
 pub type Scopes = BTreeSet<String>;
@@ -40,6 +33,8 @@ pub(super) struct Tokens {
     http: reqwest::Client,
     url: String,
     audience: String,
+    domain: String,
+    client_id: String,
     credentials: Credentials,
     observe: Observe,
     gate: Gate,
@@ -66,12 +61,22 @@ impl Tokens {
     pub(super) fn new(
         http: reqwest::Client,
         base: &str,
-        audience: String,
+        facts: &TenantFacts,
         credentials: Credentials,
         observe: Observe,
     ) -> Self {
-        let url = format!("{base}/oauth/token");
-        Self { http, url, audience, credentials, observe, gate: Gate::default(), token: Mutex::new(None) }
+        Self {
+            http,
+            url: format!("{base}/oauth/token"),
+            // Always the canonical domain, also when calls go elsewhere (Auth0's documentation).
+            audience: format!("https://{}/api/v2/", facts.domain),
+            domain: facts.domain.clone(),
+            client_id: facts.management_client.clone(),
+            credentials,
+            observe,
+            gate: Gate::default(),
+            token: Mutex::new(None),
+        }
     }
 
     /// A token that is good for a while, and its scopes.
@@ -116,12 +121,13 @@ impl Tokens {
             return Err(Error::Throttled(wait));
         }
         let asked_at = Instant::now();
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", &self.credentials.client_id),
-            ("client_secret", self.credentials.client_secret.expose_secret()),
-            ("audience", &self.audience),
-        ];
+        let proof = self.credentials.proof(&self.client_id, &self.domain, SystemTime::now());
+        let mut form = proof.map_err(|error| Error::CredentialsRefused(error.to_string()))?;
+        form.extend([
+            ("grant_type", "client_credentials".to_owned()),
+            ("client_id", self.client_id.clone()),
+            ("audience", self.audience.clone()),
+        ]);
         let answer = self.http.post(&self.url).form(&form).send().await;
         let answer = answer.map_err(|error| super::transport::lost(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -169,7 +175,7 @@ impl Tokens {
                 .to_owned()
         } else {
             format!(
-                "the tenant refused the client id and secret in the credentials Secret (status {}); put the right ones there",
+                "the tenant refused the client and its proof in the credentials Secret (status {}); put the right ones there",
                 status.as_u16()
             )
         })

@@ -1,11 +1,13 @@
 //! One HTTP exchange with the Management API: token, gate, headers, and what the status means.
 
 use super::{
+    credentials::Credentials,
     error::{self, Error, Tried},
     gate::{Gate, wait_asked_for},
     jitter,
-    token::{Credentials, Scopes, Tokens},
+    token::{Scopes, Tokens},
 };
+use crate::plan::TenantFacts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
@@ -53,13 +55,12 @@ impl Transport {
     pub(super) fn new(
         http: reqwest::Client,
         base: String,
-        custom_domain: Option<String>,
-        audience: String,
+        facts: &TenantFacts,
         credentials: Credentials,
         observe: Observe,
     ) -> Self {
-        let tokens = Tokens::new(http.clone(), &base, audience, credentials, observe.clone());
-        Self { http, base, custom_domain, tokens, gate: Gate::default(), observe }
+        let tokens = Tokens::new(http.clone(), &base, facts, credentials, observe.clone());
+        Self { http, base, custom_domain: facts.custom_domain.clone(), tokens, gate: Gate::default(), observe }
     }
 
     /// The scopes of the current token, which is fetched when there is none.
