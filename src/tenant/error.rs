@@ -64,6 +64,23 @@ impl Error {
             | Self::Guarded(_) => false,
         }
     }
+
+    /// Whether what we know of the object of a failed call may no longer be true. A call that was not let through changes
+    /// nothing, and what we know is what saves the next calls.
+    pub(super) fn questions_what_is_known(&self) -> bool {
+        match self {
+            Self::Unavailable(_)
+            | Self::AlreadyExists(_)
+            | Self::BeingDeleted
+            | Self::Gone(_)
+            | Self::Refused { .. } => true,
+            Self::Throttled(_)
+            | Self::Unreachable(_)
+            | Self::CredentialsRefused(_)
+            | Self::ScopeMissing(_)
+            | Self::Guarded(_) => false,
+        }
+    }
 }
 
 /// Auth0's error envelope.

@@ -222,7 +222,9 @@ impl Tenant {
             // Deletes are idempotent: what is gone is as wanted.
             Err(Error::Gone(_)) if matches!(call, Call::Delete { .. }) => Value::Null,
             Err(error) => {
-                self.inventory.forget(kind, &id);
+                if error.questions_what_is_known() {
+                    self.inventory.forget(kind, &id);
+                }
                 return Err(self.with_client(error));
             }
             Ok(answer) => answer,
