@@ -104,7 +104,7 @@ impl<K: Kind> Pass<K> {
     /// The same tenant as when the object was created in it.
     pub(super) fn same_tenant(&self, tenant: &Auth0Tenant) -> Result<(), Refusal> {
         match &K::Wish::common(&self.status).tenant {
-            Some(pinned) if *pinned != pin(&tenant.spec) => Err(Refusal::new(
+            Some(pinned) if self.is_dependant() && *pinned != pin(&tenant.spec) => Err(Refusal::new(
                 Reason::TenantChanged,
                 format!(
                     "this resource has its object in the tenant {}, and spec.tenantRef now means {}; point it back, or delete this resource and create another",
@@ -129,7 +129,7 @@ impl<K: Kind> Pass<K> {
         if UNUSABLE.contains(&reason.as_str()) && self.object.meta().deletion_timestamp.is_none() {
             return Err(not_ready(&reason));
         }
-        self.shared().tenants.get(&namespace, &name).ok_or_else(|| not_ready(&reason))
+        self.shared().tenants.get(tenant).ok_or_else(|| not_ready(&reason))
     }
 
     /// Whether another resource has the better claim to the same object in the same tenant.
@@ -144,6 +144,11 @@ impl<K: Kind> Pass<K> {
                 let (namespace, name) = other.tenant_key(shared.options.default_tenant.as_ref())?;
                 let tenant = shared.stores.tenants.get(&ObjectRef::new(&name).within(&namespace))?;
                 let common = other.common();
+                // Two objects are not one, whatever their specs say by now.
+                let (ours, theirs) = (&K::Wish::common(&self.status).id, &common.id);
+                if ours.is_some() && theirs.is_some() && ours != theirs {
+                    return None;
+                }
                 let own_namespace = other.namespace().unwrap_or_default();
                 let labels = shared.stores.namespace(&own_namespace);
                 let asking = Asking {
@@ -157,7 +162,7 @@ impl<K: Kind> Pass<K> {
                     created_at: other.creation_timestamp().map(|time| time.0.to_string()).unwrap_or_default(),
                     holds_id: common.id.is_some() || common.pending.is_some(),
                     is_admitted: access::is_allowed(&tenant.spec, &asking)
-                        && shared.tenants.get(&namespace, &name).is_some()
+                        && shared.tenants.get(&tenant).is_some()
                         && other.meta().deletion_timestamp.is_none(),
                 })
             })

@@ -2,8 +2,9 @@
 
 use super::{
     context::Shared,
-    dereference::value,
+    dereference::{secret, value},
     error::{Stop, retry_after},
+    holds::{Settled, Surroundings},
     kind::{Kind, Watched},
     memory::Memory,
     pass::MANAGER,
@@ -45,37 +46,36 @@ impl TenantContext {
 /// Looks after one tenant. Fails only where Kubernetes does.
 pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantContext>) -> Result<Action, Stop> {
     let shared = &context.shared;
-    shared.stores.ready().await;
+    if !shared.ready().await {
+        return Ok(Action::await_change());
+    }
     let (before, _) = context.memory.newest(&*tenant);
     let mut status = before.clone();
+    let is_ending = tenant.meta().deletion_timestamp.is_some();
     let end = connect(shared, &tenant, &mut status).await;
     let (mut outcome, asked_wait) = match end {
         Ok(outcome) => (outcome, None),
+        // What ends is settled also when nothing can be read of it.
+        Err(Stop::Kubernetes(_) | Stop::Stale) if is_ending => (Refusal::new(Reason::Deleting, ""), None),
         Err(stop) => stop.outcome()?,
     };
-    let dependants = dependants(shared, &tenant);
-    let exists = |uid: &str| {
-        // Those that are let go need not end first, only know.
-        !is_abandoning(&tenant)
-            && (exists::<Auth0Api>(shared, uid)
-                || exists::<Auth0Connection>(shared, uid)
-                || exists::<Auth0User>(shared, uid))
-    };
-    let count = shared.tenants.settle(&shared.client, &tenant, dependants, exists).await?;
-    if tenant.meta().deletion_timestamp.is_some() {
-        if count == 0 {
-            shared.tenants.remove(&tenant.namespace().unwrap_or_default(), &tenant.name_any());
+    let settled = settle(shared, &tenant).await?;
+    if is_ending {
+        if settled.dependants == 0 {
+            shared.tenants.remove(&tenant);
             context.memory.forget(&tenant.uid().unwrap_or_default());
             return Ok(Action::await_change());
         }
         outcome = Refusal::new(
             Reason::Deleting,
             format!(
-                "{count} resources still use this tenant; it goes when they are gone: delete them, or set their spec.deletionPolicy to Orphan and delete them"
+                "{} resources still use this tenant; it goes when they are gone: delete them, or set their spec.deletionPolicy to Orphan and delete them",
+                settled.dependants
             ),
         );
     }
-    status.dependants = Some(i64::try_from(count).unwrap_or(i64::MAX));
+    status.credentials_secret = settled.secret;
+    status.dependants = Some(i64::try_from(settled.dependants).unwrap_or(i64::MAX));
     write_end(&context, &tenant, &before, status, &outcome).await?;
     shared.metrics.pass_ended(&Auth0Tenant::kind(&()), outcome.reason);
     let lacks_scopes = outcome.reason.class() == Class::Done && outcome.message != READY;
@@ -90,6 +90,20 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
     let wait = asked_wait
         .unwrap_or_else(|| retry_after(waits_like, failures, shared.options.resync, shared.options.watch_secrets));
     Ok(if shared.options.no_requeues { Action::await_change() } else { Action::requeue(wait) })
+}
+
+/// Brings the finalizers on the tenant and its Secret in line with its dependants.
+async fn settle(shared: &Shared, tenant: &Auth0Tenant) -> Result<Settled, kube::Error> {
+    let exists = |uid: &str| {
+        // Those that are let go need not end first, only know.
+        !is_abandoning(tenant)
+            && (exists::<Auth0Api>(shared, uid)
+                || exists::<Auth0Connection>(shared, uid)
+                || exists::<Auth0User>(shared, uid))
+    };
+    let is_shared = |secret: &str| shared.is_shared(tenant, secret);
+    let around = Surroundings { client: &shared.client, tenant, is_shared: &is_shared };
+    shared.holds.settle(&around, dependants(shared, tenant), exists).await
 }
 
 /// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
@@ -114,14 +128,14 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
     let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
     let spec = &tenant.spec;
     if let Some(objection) = shared.options.objection(&spec.domain, spec.endpoint.as_deref()) {
-        shared.tenants.remove(&namespace, &name);
+        shared.tenants.remove(tenant);
         return Err(Refusal::invalid(objection).into());
     }
     if spec.suspend == Some(true) {
         return Err(Refusal::new(Reason::Suspended, "spec.suspend is true; nothing is done in this tenant").into());
     }
     let secret_name = &spec.credentials.secret_ref.name;
-    let secret = Api::<Secret>::namespaced(shared.client.clone(), &namespace).get_opt(secret_name).await?;
+    let secret = secret(shared, &namespace, secret_name).await?;
     let client_id = value(secret.as_ref(), secret_name, "clientId")?;
     let credentials = credentials(secret.as_ref(), secret_name)?;
     if secret
@@ -139,7 +153,7 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
         tenant.annotations().get(FORCE).is_some_and(|asked| Some(asked) != status.last_handled_reconcile_at.as_ref());
     let at_hand = shared
         .tenants
-        .get(&namespace, &name)
+        .get(tenant)
         .filter(|connected| connected.credentials == credentials && *connected.tenant.facts() == facts);
     let is_new = at_hand.is_none();
     let connected = at_hand.unwrap_or_else(|| {
@@ -157,7 +171,7 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
     let scopes = connected.tenant.scopes().await?;
     // The old client serves until here, where the new credentials are proven.
     if is_new {
-        shared.tenants.insert(&namespace, &name, connected);
+        shared.tenants.insert(tenant, connected, |uid| exists::<Auth0Tenant>(shared, uid));
         shared.waker.dependants_of(&namespace, &name);
     }
     status.missing_scopes = missing(shared, tenant, &scopes);

@@ -12,6 +12,8 @@ pub(super) struct Brake {
     full_at: Option<Instant>,
     /// By uid: when a resource that asked may be deleted. Kept until it is gone, so that a retry takes no second place.
     turns: HashMap<String, Instant>,
+    /// The limits that the turns were dealt by.
+    limits: Option<Deletions>,
 }
 
 const BURST: i64 = 20;
@@ -20,6 +22,9 @@ const PER_MINUTE: i64 = 10;
 impl Brake {
     /// How long a resource has to wait for its turn; zero when it is its turn.
     pub(super) fn wait(&mut self, uid: &str, limits: Option<&Deletions>, now: Instant) -> Duration {
+        if self.limits.as_ref() != limits {
+            *self = Self { limits: limits.cloned(), ..Self::default() };
+        }
         let number =
             |limit: Option<i64>, default: i64| u32::try_from(limit.unwrap_or(default)).unwrap_or(u32::MAX).max(1);
         let burst = number(limits.and_then(|limits| limits.burst), BURST);
@@ -55,6 +60,15 @@ mod tests {
             (10, 0, 0, 10),
             "rest fills the bucket again"
         );
+    }
+
+    #[test]
+    fn other_limits_deal_the_turns_anew() {
+        let (mut brake, start) = (Brake::default(), Instant::now() + Duration::from_secs(3600));
+        let limits = |per_minute| Deletions { burst: Some(1), per_minute: Some(per_minute) };
+        let slow: Vec<_> = ["a", "b"].iter().map(|uid| brake.wait(uid, Some(&limits(1)), start).as_secs()).collect();
+        let fast: Vec<_> = ["a", "b"].iter().map(|uid| brake.wait(uid, Some(&limits(60)), start).as_secs()).collect();
+        assert_eq!((slow, fast), (vec![0, 60], vec![0, 1]));
     }
 
     #[test]

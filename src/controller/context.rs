@@ -2,7 +2,8 @@
 //! passes over one kind.
 
 use super::{
-    identity::Identity, kind::Kind, memory::Memory, options::Options, stores::Stores, tenants::Tenants, wake::Waker,
+    finalizers::has_finalizer, holds::Holds, identity::Identity, kind::Kind, memory::Memory, options::Options,
+    stores::Stores, tenants::Tenants, wake::Waker,
 };
 use crate::{crd::Auth0Tenant, plan::Managed, telemetry::Metrics};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -13,7 +14,8 @@ use kube::{
         reflector::ObjectRef,
     },
 };
-use std::sync::Arc;
+use std::{hash::RandomState, sync::Arc};
+use tokio_util::sync::CancellationToken;
 
 /// What passes over all kinds share.
 pub(super) struct Shared {
@@ -23,6 +25,8 @@ pub(super) struct Shared {
     pub(super) stores: Arc<Stores>,
     pub(super) waker: Arc<Waker>,
     pub(super) tenants: Tenants,
+    pub(super) holds: Holds,
+    pub(super) shutdown: CancellationToken,
     pub(super) http: reqwest::Client,
     pub(super) recorder: Recorder,
     pub(super) metrics: Arc<Metrics>,
@@ -32,15 +36,36 @@ pub(super) struct Shared {
 pub(super) struct Context<K: Kind> {
     pub(super) shared: Arc<Shared>,
     pub(super) memory: Memory<<K::Wish as Managed>::Status>,
+    /// Random for each process, so that prints of secrets tell nothing outside of it.
+    pub(super) hasher: RandomState,
 }
 
 impl<K: Kind> Context<K> {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, memory: Memory::default() }
+        Self { shared, memory: Memory::default(), hasher: RandomState::new() }
     }
 }
 
 impl Shared {
+    /// Waits until every store has been filled once. Gives false when the operator is to end before that.
+    pub(super) async fn ready(&self) -> bool {
+        tokio::select! {
+            () = self.stores.ready() => true,
+            () = self.shutdown.cancelled() => false,
+        }
+    }
+
+    /// Whether another Auth0Tenant of the namespace holds the Secret, too.
+    pub(super) fn is_shared(&self, tenant: &Auth0Tenant, secret: &str) -> bool {
+        let is_other_user = |other: &Auth0Tenant| {
+            other.meta().uid != tenant.meta().uid
+                && other.meta().namespace == tenant.meta().namespace
+                && other.spec.credentials.secret_ref.name == secret
+                && has_finalizer(other)
+        };
+        !self.stores.tenants.state_filter(is_other_user).is_empty()
+    }
+
     /// Makes an event about an object. Events are for people: a failure to write one changes nothing, and in a namespace that
     /// is ending none can be written, so there the event goes to the tenant.
     pub(super) async fn event<K: Resource<DynamicType = ()>>(

@@ -8,7 +8,7 @@ use super::{
     output,
 };
 use crate::{
-    crd::{Auth0Api, Auth0Connection},
+    crd::{Auth0Api, Auth0Connection, TenantPin},
     plan::{
         ConnectionReference, ExistingOutput, Managed, Need, Output, Owner, PASSWORD_KEY, Reason, References, Refusal,
     },
@@ -21,6 +21,8 @@ use std::{collections::BTreeMap, sync::Arc};
 /// The resource whose needs are read, and what its Secrets say of it.
 pub(super) struct Referrer<'a> {
     pub(super) owner: &'a Owner,
+    /// The tenant that it is for. What it refers to has to be in the same.
+    pub(super) tenant: TenantPin,
     pub(super) reference: OwnerReference,
 }
 
@@ -32,11 +34,11 @@ pub(super) async fn dereference(shared: &Shared, of: &Referrer<'_>, needs: Vec<N
     for need in needs {
         match need {
             Need::Api(name) => {
-                let (_, id) = referred::<Auth0Api>(shared, owner, &name)?;
+                let (_, id) = referred::<Auth0Api>(shared, of, &name)?;
                 references.api_clients.insert(name, id);
             }
             Need::Connection(name) => {
-                let (connection, _) = referred::<Auth0Connection>(shared, owner, &name)?;
+                let (connection, _) = referred::<Auth0Connection>(shared, of, &name)?;
                 let reference = ConnectionReference {
                     name: connection.spec.effective_name(&name),
                     strategy: connection.spec.strategy.clone(),
@@ -69,7 +71,8 @@ pub(super) async fn dereference(shared: &Shared, of: &Referrer<'_>, needs: Vec<N
 }
 
 /// Another resource of the namespace and the id that it is referred to for.
-fn referred<K: Kind>(shared: &Shared, owner: &Owner, name: &str) -> Result<(Arc<K>, String), Refusal> {
+fn referred<K: Kind>(shared: &Shared, of: &Referrer<'_>, name: &str) -> Result<(Arc<K>, String), Refusal> {
+    let owner = of.owner;
     let kind = K::kind(&());
     let Some(object) = <K as Watched>::store(&shared.stores).get(&ObjectRef::new(name).within(&owner.namespace)) else {
         return Err(Refusal::new(
@@ -83,6 +86,12 @@ fn referred<K: Kind>(shared: &Shared, owner: &Owner, name: &str) -> Result<(Arc<
     let status = HasStatus::status(&*object);
     let id = status.and_then(K::Wish::referred_id).map(str::to_owned);
     let is_ending = object.meta().deletion_timestamp.is_some();
+    // Else a namespace could reach into a tenant that does not trust it, by a name that it made up in a tenant of its own.
+    if id.is_some() && object.common().tenant.as_ref() != Some(&of.tenant) {
+        return Err(Refusal::invalid(format!(
+            "the {kind} {name} belongs to another Auth0 tenant; give both the same spec.tenantRef"
+        )));
+    }
     match id {
         // What was made stays usable while its resource has other troubles; a change of its spec is its own affair.
         Some(id) if !is_ending => Ok((object, id)),
@@ -94,15 +103,18 @@ fn referred<K: Kind>(shared: &Shared, owner: &Owner, name: &str) -> Result<(Arc<
 }
 
 /// A Secret that is there under the name of one that the operator keeps.
-async fn existing(shared: &Shared, of: &Referrer<'_>, name: &str) -> Result<Option<ExistingOutput>, kube::Error> {
+async fn existing(shared: &Shared, of: &Referrer<'_>, name: &str) -> Result<Option<ExistingOutput>, Stop> {
     let Some(secret) = read_secret(shared, of.owner, name).await? else { return Ok(None) };
     let controller = secret.owner_references().iter().find(|reference| reference.controller == Some(true));
     let is_ours = controller.is_some_and(|controller| controller.uid == of.owner.uid);
     let inherited = controller.is_some_and(|controller| {
-        controller.uid != of.owner.uid && controller.kind == of.reference.kind && controller.name == of.owner.name
+        controller.uid != of.owner.uid
+            && (&controller.api_version, &controller.kind) == (&of.reference.api_version, &of.reference.kind)
+            && controller.name == of.owner.name
     });
     let data = if is_ours { texts(&secret) } else { BTreeMap::new() };
-    Ok(Some(ExistingOutput { owned: is_ours || inherited, inherited, data }))
+    let resource_version = secret.resource_version();
+    Ok(Some(ExistingOutput { owned: is_ours || inherited, inherited, resource_version, data }))
 }
 
 /// Makes a password and keeps it: the Secret first, so that a user never has a password that nobody knows.
@@ -123,8 +135,20 @@ async fn make_password(
     Ok(password)
 }
 
-async fn read_secret(shared: &Shared, owner: &Owner, name: &str) -> Result<Option<Secret>, kube::Error> {
-    Api::<Secret>::namespaced(shared.client.clone(), &owner.namespace).get_opt(name).await
+async fn read_secret(shared: &Shared, owner: &Owner, name: &str) -> Result<Option<Secret>, Stop> {
+    secret(shared, &owner.namespace, name).await
+}
+
+/// A Secret; `None` when there is none.
+pub(super) async fn secret(shared: &Shared, namespace: &str, name: &str) -> Result<Option<Secret>, Stop> {
+    match Api::<Secret>::namespaced(shared.client.clone(), namespace).get_opt(name).await {
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(Refusal::new(
+            Reason::SecretNotFound,
+            format!("the operator may not read the Secret {name} in namespace {namespace}; bind its ClusterRole auth0-operator-secrets there"),
+        )
+        .into()),
+        other => Ok(other?),
+    }
 }
 
 /// A value of a Secret that is there.

@@ -87,7 +87,9 @@ pub(super) fn retry_after(reason: Reason, failures: u32, resync: Duration, watch
         Duration::from_secs(first.saturating_mul(1 << failures.min(16)).min(longest)).mul_f64(1.0 + 0.2 * jitter())
     };
     match (reason.class(), reason) {
-        (_, Reason::SecretNotFound | Reason::SecretKeyMissing) if !watches_secrets => growing(1, 30),
+        (_, Reason::SecretNotFound | Reason::SecretKeyMissing | Reason::PasswordRefused) if !watches_secrets => {
+            growing(1, 30)
+        }
         (_, Reason::CredentialsInvalid | Reason::ScopeMissing) => growing(60, 600),
         (_, Reason::TenantUnavailable | Reason::Retrying | Reason::RateLimited) => growing(1, 300),
         (Class::Stalled, _) => Duration::from_secs(24 * 3600).mul_f64(1.0 - 0.2 * jitter()),

@@ -30,6 +30,11 @@ pub enum Error {
         "the Secret {NAME} can be neither read nor made in the operator's namespace; allow it in the operator's Role"
     )]
     Secret(#[from] kube::Error),
+    /// Somebody made it, or cut it.
+    #[error(
+        "the Secret {NAME} lacks {0}; restore it from a backup, or delete it to have a new one made (passwords are then not compared with what was set before)"
+    )]
+    Incomplete(&'static str),
     /// No key can be made.
     #[error("the operating system gives no randomness")]
     Randomness,
@@ -48,7 +53,13 @@ pub(super) async fn load(client: &Client, namespace: &str, cluster_id: Option<&s
     };
     let data = secret.data.unwrap_or_default();
     let value = |key: &str| data.get(key).map(|bytes| bytes.0.clone()).unwrap_or_default();
+    if value(KEY).len() < 32 {
+        return Err(Error::Incomplete(KEY));
+    }
     let stored = String::from_utf8_lossy(&value(CLUSTER_ID)).into_owned();
+    if stored.is_empty() && cluster_id.is_none() {
+        return Err(Error::Incomplete(CLUSTER_ID));
+    }
     Ok(Identity { cluster: cluster_id.map_or(stored, str::to_owned), key: fingerprint::Key::new(&value(KEY)) })
 }
 

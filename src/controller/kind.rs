@@ -71,8 +71,7 @@ pub(super) trait Kind:
 
     /// Whether it has, or is about to have, an object in the tenant.
     fn is_dependant(&self) -> bool {
-        let common = self.common();
-        common.id.is_some() || common.pending.is_some()
+        self.common().pending.is_some() || self.status().and_then(Self::Wish::holds).is_some()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is remembered of objects between passes: what we wrote last, and how often their work failed in a row.
 
+use crate::plan::Refusal;
 use kube::{Resource, ResourceExt, core::object::HasStatus};
 use std::{
     collections::HashMap,
@@ -11,11 +12,13 @@ pub(super) struct Memory<Status> {
     /// The newest status that we wrote and its resourceVersion, since the store may not have it yet.
     written: Mutex<HashMap<String, (String, Status)>>,
     failures: Mutex<HashMap<String, u32>>,
+    /// Generation and references that the tenant refused, and how.
+    refused: Mutex<HashMap<String, (u64, Refusal)>>,
 }
 
 impl<Status> Default for Memory<Status> {
     fn default() -> Self {
-        Self { written: Mutex::default(), failures: Mutex::default() }
+        Self { written: Mutex::default(), failures: Mutex::default(), refused: Mutex::default() }
     }
 }
 
@@ -49,6 +52,17 @@ impl<Status: Clone + Default> Memory<Status> {
         *count - 1
     }
 
+    /// The refusal of the same thing before, so that the tenant need not be asked again.
+    pub(super) fn refusal(&self, uid: &str, print: u64) -> Option<Refusal> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(uid).filter(|(other, _)| *other == print).map(|(_, refusal)| refusal.clone())
+    }
+
+    /// The tenant refused something.
+    pub(super) fn refused(&self, uid: &str, print: u64, refusal: Refusal) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (print, refusal));
+    }
+
     /// The work is done, so the next failure is the first.
     pub(super) fn succeeded(&self, uid: &str) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
@@ -57,6 +71,7 @@ impl<Status: Clone + Default> Memory<Status> {
     /// The object is gone.
     pub(super) fn forget(&self, uid: &str) {
         self.succeeded(uid);
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }

@@ -14,7 +14,9 @@ mod brake;
 mod context;
 mod dereference;
 mod error;
+mod finalizers;
 mod generate;
+mod holds;
 mod identity;
 mod kind;
 mod leader;
@@ -108,6 +110,8 @@ pub async fn run(
         stores: stores.clone(),
         waker: waker.clone(),
         tenants: tenants::Tenants::default(),
+        holds: holds::Holds::default(),
+        shutdown: shutdown.clone(),
         metrics,
     });
     tracing::info!(cluster = shared.identity.cluster, "watching");

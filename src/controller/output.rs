@@ -45,9 +45,13 @@ pub(super) async fn write(
         .iter()
         .all(|(key, value)| existing.data.get(key).is_some_and(|other| other.expose_secret() == value.expose_secret()));
     if !is_same {
-        let mut patch = json!({"data": data().collect::<BTreeMap<_, _>>()});
+        // Only over what was read: it may have been replaced since.
+        let mut patch = json!({
+            "metadata": {"resourceVersion": existing.resource_version},
+            "data": data().collect::<BTreeMap<_, _>>(),
+        });
         if existing.inherited {
-            patch["metadata"] = json!({"ownerReferences": [reference]});
+            patch["metadata"]["ownerReferences"] = json!([reference]);
         }
         secrets.patch(&output.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
     }

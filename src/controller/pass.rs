@@ -3,10 +3,10 @@
 use super::{
     context::{Context, Shared},
     error::Stop,
+    finalizers::{FINALIZER, has_finalizer},
     kind::Kind,
     status::{READY, STALLED, Verdicts, conditions_of, is_transition, is_true},
     stores::FORCE,
-    tenants::FINALIZER,
 };
 use crate::{
     crd::DeletionPolicy,
@@ -32,7 +32,7 @@ pub(super) struct Pass<K: Kind> {
     pub(super) owner: Owner,
     pub(super) api: Api<K>,
     /// The status as it was when the pass began.
-    before: <K::Wish as Managed>::Status,
+    pub(super) before: <K::Wish as Managed>::Status,
     /// The status as it becomes.
     pub(super) status: <K::Wish as Managed>::Status,
     /// The status as it stands in the cluster.
@@ -60,7 +60,7 @@ impl<K: Kind> Pass<K> {
         let api = Api::namespaced(context.shared.client.clone(), &owner.namespace);
         let mut pass = Self {
             max_age: context.shared.options.resync.mul_f64(0.75),
-            has_finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+            has_finalizer: has_finalizer(&*object),
             before: status.clone(),
             written: status.clone(),
             context,
@@ -89,12 +89,17 @@ impl<K: Kind> Pass<K> {
         self.object.controller_owner_ref(&()).ok_or(Stop::Stale)
     }
 
+    /// Whether it has, or may have, something in the tenant.
+    pub(super) fn is_dependant(&self) -> bool {
+        K::Wish::common(&self.status).pending.is_some() || K::Wish::holds(&self.status).is_some()
+    }
+
     pub(super) fn generation(&self) -> i64 {
         self.object.meta().generation.unwrap_or_default()
     }
 
     /// Whether somebody asked by annotation for a pass that has not been answered.
-    fn is_forced(&self) -> bool {
+    pub(super) fn is_forced(&self) -> bool {
         let asked = self.object.annotations().get(FORCE);
         asked.is_some() && asked != K::Wish::common(&self.status).last_handled_reconcile_at.as_ref()
     }
@@ -156,7 +161,8 @@ impl<K: Kind> Pass<K> {
         let mut body = json!({
             "apiVersion": K::api_version(&()),
             "kind": K::kind(&()),
-            "metadata": {"name": self.owner.name},
+            // With the uid: a resource that was made anew under the name must not get the verdict on its predecessor.
+            "metadata": {"name": self.owner.name, "uid": self.owner.uid},
             "status": self.status,
         });
         if is_exclusive {
@@ -180,6 +186,11 @@ impl<K: Kind> Pass<K> {
         if asked.is_some() {
             common.last_handled_reconcile_at = asked;
         }
+        let _ = common;
+        if !self.is_dependant() {
+            K::Wish::common_mut(&mut self.status).tenant = None;
+        }
+        let common = K::Wish::common_mut(&mut self.status);
         let policy = self.object.spec().deletion_policy(common.origin);
         common.deletion_policy = match common.deletion_policy {
             // What was abandoned stays so until there is a tenant again.
@@ -189,8 +200,16 @@ impl<K: Kind> Pass<K> {
         };
         Verdicts::of(common).end(outcome, generation, Timestamp::now());
         match self.write_status(false).await {
-            Err(Stop::Kubernetes(kube::Error::Api(status))) if status.is_not_found() => return Ok(()),
+            // Gone, or made anew under the name: its own pass will come.
+            Err(Stop::Kubernetes(kube::Error::Api(status))) if status.is_not_found() || status.is_conflict() => {
+                return Ok(());
+            }
             written => written?,
+        }
+        if !self.is_dependant()
+            && let Ok(tenant) = self.tenant()
+        {
+            self.shared().holds.let_go(&tenant, &self.owner.uid).await;
         }
         if is_transition(conditions_of::<K>(&self.before), conditions_of::<K>(&self.status), outcome.reason) {
             let tenant = self.tenant().ok();

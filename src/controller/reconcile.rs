@@ -10,6 +10,7 @@ use super::{
     context::Context,
     dereference::{Referrer, dereference},
     error::{Stop, retry_after},
+    holds::Surroundings,
     identity::random_hex,
     kind::Kind,
     output,
@@ -25,11 +26,13 @@ use crate::{
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 use secrecy::SecretString;
-use std::{sync::Arc, time::Duration};
+use std::{hash::BuildHasher, sync::Arc, time::Duration};
 
 /// Looks after one object. Fails only where Kubernetes does.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>) -> Result<Action, Stop> {
-    context.shared.stores.ready().await;
+    if !context.shared.ready().await {
+        return Ok(Action::await_change());
+    }
     let mut pass = Pass::new(object, context);
     let is_ending = pass.object.meta().deletion_timestamp.is_some();
     let end = if is_ending { pass.remove().await } else { pass.converge().await.map(Some) };
@@ -70,8 +73,14 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
 impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
-        let referrer = Referrer { owner: &self.owner, reference: self.owner_reference()? };
+        let referrer =
+            Referrer { owner: &self.owner, tenant: pin(&admitted.resource.spec), reference: self.owner_reference()? };
         let references = dereference(self.shared(), &referrer, self.spec().needs(&self.owner)).await?;
+        let print = (references.print_of_secrets(&self.context.hasher), self.generation());
+        let print = self.context.hasher.hash_one(print);
+        if let Some(refusal) = self.context.memory.refusal(&self.owner.uid, print).filter(|_| !self.is_forced()) {
+            return Err(refusal.into());
+        }
         let announced = K::Wish::common(&self.status).pending.is_some();
         let mut knowledge = Knowledge {
             references,
@@ -84,6 +93,11 @@ impl<K: Kind> Pass<K> {
             ),
         };
         let ended = self.apply(&admitted, &mut knowledge).await;
+        if let Err(Stop::Refused(refusal)) = &ended
+            && refusal.reason == Reason::PasswordRefused
+        {
+            self.context.memory.refused(&self.owner.uid, print, refusal.clone());
+        }
         // Also when a later call failed: a secret that is not written down now is lost.
         if ended.is_ok() || knowledge.client_secret.is_some() {
             self.write_output(admitted.connected.tenant.facts(), &knowledge).await?;
@@ -97,13 +111,11 @@ impl<K: Kind> Pass<K> {
     /// Observes, plans and executes until the tenant is as the spec says.
     async fn apply(&mut self, admitted: &Admitted, knowledge: &mut Knowledge) -> Result<(), Stop> {
         let tenant = &admitted.connected.tenant;
-        let (mut looked_again, mut is_fresh) = (false, self.max_age.is_zero());
+        let (mut looked_again, mut looked_after_conflict, mut is_fresh) = (false, false, self.max_age.is_zero());
         loop {
             self.observe(tenant, knowledge).await?;
-            let plan = self.spec().plan(&self.situation(tenant.facts(), knowledge, &self.status))?;
-            if self.only_warns(&plan) {
-                return Ok(());
-            }
+            let mut plan = self.plan(tenant.facts(), knowledge)?;
+            self.note_drift(&mut plan);
             // What replaces a whole is made from a whole that is fresh, so that nothing of others is lost.
             if !is_fresh && plan.calls.iter().any(replaces_options) {
                 (is_fresh, self.max_age, knowledge.remote) = (true, Duration::ZERO, Remote::default());
@@ -112,21 +124,34 @@ impl<K: Kind> Pass<K> {
             tenant.check_scopes(&plan.calls).await?;
             self.prepare(admitted, knowledge, &plan).await?;
             let Err(error) = self.execute(tenant, knowledge, &plan).await else {
-                K::Wish::common_mut(&mut self.status).pending = None;
+                self.set_pending(None);
                 return Ok(());
             };
-            if !error.may_have_had_effect() {
-                K::Wish::common_mut(&mut self.status).pending = None;
+            // A refusal of this attempt says nothing of an earlier one whose end we did not see.
+            if !error.may_have_had_effect() && !knowledge.announced {
+                self.set_pending(None);
             }
             match error {
-                tenant::Error::AlreadyExists(_) if knowledge.depth == Depth::KnownIds => {
-                    (knowledge.depth, knowledge.announced) = (Depth::NaturalKeys, false);
+                tenant::Error::AlreadyExists(_) if !looked_after_conflict => {
+                    (looked_after_conflict, knowledge.depth) = (true, Depth::NaturalKeys);
                 }
                 tenant::Error::Gone(_) if !looked_again => looked_again = true,
                 error => return Err(error.into()),
             }
             knowledge.remote = Remote::default();
         }
+    }
+
+    fn plan(&mut self, facts: &TenantFacts, knowledge: &Knowledge) -> Result<Plan, Refusal> {
+        let plan = self.spec().plan(&self.situation(facts, knowledge, &self.status));
+        if plan.as_ref().is_err_and(|refusal| matches!(refusal.reason, Reason::AlreadyExists | Reason::Conflict)) {
+            self.set_pending(None);
+        }
+        plan
+    }
+
+    fn set_pending(&mut self, pending: Option<Pending>) {
+        K::Wish::common_mut(&mut self.status).pending = pending;
     }
 
     /// Asks the tenant, or what is known of it, until the plan can be made.
@@ -144,24 +169,35 @@ impl<K: Kind> Pass<K> {
         }
     }
 
-    /// Takes note of what differs in the tenant and is left alone. Gives whether that is everything: with `driftPolicy: Warn`,
-    /// what others changed is reported and not corrected.
-    fn only_warns(&mut self, plan: &Plan) -> bool {
-        let warns = self.spec().policies().drift_policy == Some(DriftPolicy::Warn) && self.was_ready();
-        let is_drift = warns && !plan.calls.is_empty();
-        let drift = if is_drift {
-            let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
-            let message = format!(
-                "somebody changed the tenant; with spec.driftPolicy Correct the operator would {}",
-                calls.join("; ")
-            );
-            Some(Refusal::new(Reason::Warned, message))
-        } else {
-            plan.drift.clone()
-        };
+    /// Takes note of what differs in the tenant and is left alone. With `driftPolicy: Warn` that is all that others changed; what
+    /// changed in the cluster is written all the same.
+    fn note_drift(&mut self, plan: &mut Plan) {
+        if self.spec().policies().drift_policy == Some(DriftPolicy::Warn) && self.was_ready() {
+            let (ours, others) = std::mem::take(&mut plan.calls).into_iter().partition(|call| self.is_cause_ours(call));
+            plan.calls = ours;
+            let others: Vec<String> = others.iter().map(Call::to_string).collect();
+            if !others.is_empty() {
+                let message = format!(
+                    "somebody changed the tenant; with spec.driftPolicy Correct the operator would {}",
+                    others.join("; ")
+                );
+                plan.drift = Some(Refusal::new(Reason::Warned, message));
+            }
+        }
         let generation = self.generation();
-        Verdicts::of(K::Wish::common_mut(&mut self.status)).drifted(drift.as_ref(), generation, Timestamp::now());
-        is_drift
+        let mut verdicts = Verdicts::of(K::Wish::common_mut(&mut self.status));
+        verdicts.drifted(plan.drift.as_ref(), generation, Timestamp::now());
+    }
+
+    /// Whether a call for an unchanged spec follows from a change in the cluster: of a Secret, or of what the spec refers to.
+    fn is_cause_ours(&self, call: &Call) -> bool {
+        match call {
+            Call::Create { body, .. } | Call::Update { body, .. } => !body.secrets.is_empty(),
+            Call::EnableClients { changes, .. } => {
+                changes.iter().all(|(client, _)| !K::Wish::is_enabled_by_us(&self.before, client))
+            }
+            Call::CreateGrant { .. } | Call::Delete { .. } => false,
+        }
     }
 
     /// Makes sure, before anything is written, that nothing can be lost: the tenant is held, the finalizer is on, and a create
@@ -174,7 +210,13 @@ impl<K: Kind> Pass<K> {
                     format!("the Auth0Tenant {} is being deleted and takes nothing new", admitted.resource.name_any());
                 return Err(Refusal::new(Reason::TenantNotReady, message).into());
             }
-            self.shared().tenants.hold(&self.shared().client, &admitted.resource, &self.owner.uid).await?;
+            let (shared, tenant) = (self.shared(), &*admitted.resource);
+            let is_shared = |secret: &str| shared.is_shared(tenant, secret);
+            let around = Surroundings { client: &shared.client, tenant, is_shared: &is_shared };
+            if !shared.holds.hold(&around, &self.owner.uid).await? {
+                let message = format!("the Auth0Tenant {} is gone or being deleted", tenant.name_any());
+                return Err(Refusal::new(Reason::TenantNotReady, message).into());
+            }
             self.add_finalizer().await?;
         }
         let facts = admitted.connected.tenant.facts();
@@ -191,13 +233,26 @@ impl<K: Kind> Pass<K> {
         common.tenant = Some(pin(&admitted.resource.spec));
         if let Some(call) = first_create {
             common.pending = Some(self.pending(call));
-            common.managed = self.spec().managed(&self.owner);
+            // A field that left the spec in the same pass is not forgotten when its own call fails.
+            for path in self.spec().managed(&self.owner) {
+                if !common.managed.contains(&path) {
+                    common.managed.push(path);
+                }
+            }
             let creating = Refusal::new(Reason::Creating, format!("about to {call} in the tenant"));
-            Verdicts::of(common).end(&creating, self.generation(), Timestamp::now());
+            if common.observed_generation != Some(self.generation()) {
+                Verdicts::of(common).end(&creating, self.generation(), Timestamp::now());
+            }
             is_announcement = true;
         }
         self.status = status;
-        if is_announcement { self.write_status(true).await } else { Ok(()) }
+        if is_announcement {
+            self.write_status(true).await?;
+        }
+        for notice in &plan.notices {
+            self.shared().event(&*self.object, true, "Notice", notice, None).await;
+        }
+        Ok(())
     }
 
     fn pending(&self, create: &Call) -> Pending {
@@ -218,7 +273,19 @@ impl<K: Kind> Pass<K> {
         let mut created = Created::default();
         let is_drift = self.was_ready();
         for call in &plan.calls {
-            let answer = tenant.execute(call, &mut created).await?;
+            let is_ours = self.is_cause_ours(call);
+            let answer = match tenant.execute(call, &mut created).await {
+                Err(tenant::Error::Refused { message, .. })
+                    if self.spec().is_done_already(
+                        call,
+                        &message,
+                        &self.situation(tenant.facts(), knowledge, &self.before),
+                    ) =>
+                {
+                    tenant::Answer::default()
+                }
+                answer => answer?,
+            };
             let before = self.status.clone();
             let mut status = std::mem::take(&mut self.status);
             self.spec().record(
@@ -234,7 +301,7 @@ impl<K: Kind> Pass<K> {
             };
             knowledge.client_secret = sent.or(answer.client_secret).or(knowledge.client_secret.take());
             tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, %call, "done in the tenant");
-            if is_drift && !call.carries_secret() {
+            if is_drift && !is_ours {
                 self.shared().metrics.drift_corrected(&K::kind(&()));
                 let message =
                     format!("the tenant was otherwise than the unchanged spec says, so the operator had to {call}");

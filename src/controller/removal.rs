@@ -5,10 +5,11 @@
 
 use super::{
     error::Stop,
+    finalizers::{has_finalizer, remove_finalizer},
     kind::Kind,
     output,
     pass::{Knowledge, Pass},
-    tenants::{Connected, FINALIZER, remove_finalizer},
+    tenants::Connected,
 };
 use crate::{
     crd::{Auth0Tenant, DeletionPolicy},
@@ -28,7 +29,7 @@ impl<K: Kind> Pass<K> {
             .get_metadata_opt(&self.owner.name)
             .await?
             .filter(|newest| newest.uid().as_deref() == Some(&self.owner.uid));
-        if !newest.is_some_and(|newest| newest.finalizers().iter().any(|finalizer| finalizer == FINALIZER)) {
+        if !newest.is_some_and(|newest| has_finalizer(&newest)) {
             return Ok(None);
         }
         let policies = self.spec().policies();
@@ -133,7 +134,8 @@ impl<K: Kind> Pass<K> {
     async fn finish(&self) -> Result<Option<Refusal>, Stop> {
         remove_finalizer(&self.api, &self.owner.name).await?;
         if let Ok(tenant) = self.tenant() {
-            self.shared().tenants.let_go(&tenant, &self.owner.uid).await;
+            self.shared().tenants.deleted(&tenant, &self.owner.uid);
+            self.shared().holds.let_go(&tenant, &self.owner.uid).await;
         }
         tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, "let go");
         Ok(None)

@@ -41,9 +41,11 @@ impl<'a> Verdicts<'a> {
     pub(super) fn end(&mut self, outcome: &Refusal, generation: i64, now: Timestamp) {
         let ready = self.conditions.iter().find(|condition| condition.type_ == READY);
         let was_ready = ready.is_some_and(|ready| ready.status == "True");
+        let is_refused = is_true(self.conditions, STALLED) && *self.observed_generation == Some(generation);
         let is_earned = was_ready && *self.observed_generation == Some(generation);
         match outcome.reason.class() {
-            Class::Troubled if is_earned => {}
+            // Nor does it take away what stands against the spec.
+            Class::Troubled if is_earned || is_refused => {}
             Class::Done => self.verdict(true, None, outcome, generation, now),
             Class::Stalled => self.verdict(false, Some(STALLED), outcome, generation, now),
             Class::Waiting | Class::Troubled => self.wait(outcome, generation, now),

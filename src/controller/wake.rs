@@ -134,7 +134,17 @@ impl Waker {
                 .find(|condition| condition.type_ == "Ready")
                 .map(|ready| (&ready.status, &ready.reason));
             let referred_id = object.status().and_then(K::Wish::referred_id);
-            format!("{:?}", (&common.id, common.pending.is_some(), common.deletion_policy, ready, referred_id))
+            format!(
+                "{:?}",
+                (
+                    &common.id,
+                    common.pending.is_some(),
+                    common.deletion_policy,
+                    common.observed_generation,
+                    ready,
+                    referred_id
+                )
+            )
         };
         self.on(event, visible, |object| {
             waiters(object);

@@ -229,6 +229,10 @@ pub struct Auth0TenantStatus {
     /// How many resources have, or are about to have, an object in this tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dependants: Option<i64>,
+    /// Name of the credentials Secret that the operator keeps from being deleted while the tenant has dependants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub credentials_secret: Option<String>,
     /// The last value of the annotation `reconcile.auth0-operator.dev/requestedAt` that was acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]

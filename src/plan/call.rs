@@ -234,6 +234,8 @@ pub struct Plan {
     pub found: Vec<Found>,
     /// What differs in the tenant and is left alone: goes into the condition `Drifted`.
     pub drift: Option<Refusal>,
+    /// What a person should know, as events.
+    pub notices: Vec<String>,
 }
 
 /// An object that was there already.

@@ -56,8 +56,10 @@ impl Managed for Auth0ConnectionSpec {
         if self.is_domain_connection == Some(true) {
             return Some("spec.isDomainConnection");
         }
-        let custom_scripts = self.database.as_ref().is_some_and(|database| database.custom_scripts.is_some());
-        custom_scripts.then_some("spec.database.customScripts")
+        // Scripts see every password that is typed into the connection.
+        let typed = self.database.as_ref().is_some_and(|database| database.custom_scripts.is_some());
+        let untyped = self.options.iter().any(|options| options.contains_key("customScripts"));
+        (typed || untyped).then_some("customScripts")
     }
 
     fn check(&self, _tenant: &TenantFacts) -> Result<(), Refusal> {
@@ -66,6 +68,13 @@ impl Managed for Auth0ConnectionSpec {
         }
         if self.options_from.is_some() {
             return Err(Refusal::not_yet("spec.optionsFrom"));
+        }
+        if let Some(key) =
+            SECRET_OPTIONS.iter().find(|key| self.options.iter().any(|options| options.contains_key(**key)))
+        {
+            return Err(Refusal::invalid(format!(
+                "spec.options.{key} would hold a secret in clear; keep it in a Secret (spec.optionsFrom, not yet supported)"
+            )));
         }
         let typed = database_options(self.database.as_ref())?;
         match self.options.iter().flat_map(Fields::keys).find(|key| typed.contains_key(*key)) {
@@ -118,6 +127,8 @@ impl Managed for Auth0ConnectionSpec {
         if view.status.common.id.as_deref() != Some(&id) {
             origin = ownership::judge(ObjectKind::Connection, have, view.owner, self.policies.adoption_policy, false)?;
             plan.found.push(Found { kind: ObjectKind::Connection, id: id.clone(), origin });
+        } else {
+            ownership::check_stamp(ObjectKind::Connection, have, view.owner, self.policies.adoption_policy)?;
         }
         let strategy = text(have, "strategy").unwrap_or_default();
         if strategy != self.strategy {
@@ -133,12 +144,25 @@ impl Managed for Auth0ConnectionSpec {
         Ok(plan)
     }
 
+    /// A client counts as enabled by us before the call: else, after a lost answer, it would stay when it leaves the list.
+    fn announce(&self, status: &mut Auth0ConnectionStatus, plan: &Plan, _view: &View<'_>) {
+        for call in &plan.calls {
+            let Call::EnableClients { changes, .. } = call else { continue };
+            let enabled = changes.iter().filter(|(_, is_enabled)| *is_enabled).map(|(client, _)| client.clone());
+            let ours: BTreeSet<String> = status.enabled_clients.drain(..).chain(enabled).collect();
+            status.enabled_clients = ours.into_iter().collect();
+        }
+    }
+
+    fn is_enabled_by_us(status: &Auth0ConnectionStatus, client: &str) -> bool {
+        status.enabled_clients.iter().any(|other| other == client)
+    }
+
     fn record(&self, status: &mut Auth0ConnectionStatus, call: &Call, answer: &Fields, _view: &View<'_>) {
         match call {
             Call::Create { .. } => {
                 status.common.id = text(answer, "id").map(str::to_owned);
                 status.common.origin = Some(Origin::Created);
-                status.enabled_clients.clear();
             }
             Call::EnableClients { changes, .. } => {
                 let mut ours: BTreeSet<String> = status.enabled_clients.drain(..).collect();
@@ -212,7 +236,11 @@ impl Auth0ConnectionSpec {
 
     fn find<'a>(&self, view: &'a View<'_>) -> Option<&'a Fields> {
         let by_id = view.status.common.id.clone().map(|id| Read::Get(ObjectKind::Connection, id));
-        by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&self.by_name(view.owner)))
+        // An id counts only with its natural key: a status can be restored or edited.
+        let name = self.effective_name(&view.owner.name);
+        let is_meant = |connection: &&Fields| text(connection, "name") == Some(&name);
+        let by_name = || view.remote.one(&self.by_name(view.owner));
+        by_id.and_then(|read| view.remote.one(&read)).filter(is_meant).or_else(by_name)
     }
 
     /// What to PATCH, with what must come along so that nothing of others is lost.

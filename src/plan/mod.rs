@@ -28,7 +28,7 @@ pub use reason::{Class, Reason, Refusal};
 pub use system::is_system_identifier;
 
 use crate::crd::{CommonStatus, DeletionPolicy, Origin, Policies, TenantRef};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Debug};
@@ -52,6 +52,11 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
 
     /// The same, to be written.
     fn common_mut(status: &mut Self::Status) -> &mut CommonStatus;
+
+    /// The id of an object in the tenant that the resource has, if any.
+    fn holds(status: &Self::Status) -> Option<&str> {
+        Self::common(status).id.as_deref()
+    }
 
     /// The id that others refer to when they name this resource.
     fn referred_id(status: &Self::Status) -> Option<&str> {
@@ -82,6 +87,18 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
     /// Takes note, before a call, of what a crash right after it would leave us not knowing.
     fn announce(&self, status: &mut Self::Status, plan: &Plan, situation: &Situation<'_, Self::Status>) {
         let _ = (status, plan, situation);
+    }
+
+    /// Whether the refusal of a call shows that an earlier attempt had done it; `situation` has the status of before this pass.
+    fn is_done_already(&self, call: &Call, refusal: &str, situation: &Situation<'_, Self::Status>) -> bool {
+        let _ = (call, refusal, situation);
+        false
+    }
+
+    /// Whether the status says that a client was enabled by this resource.
+    fn is_enabled_by_us(status: &Self::Status, client: &str) -> bool {
+        let _ = (status, client);
+        false
     }
 
     /// Takes note of a call that succeeded, and of the object in its answer.
@@ -193,6 +210,14 @@ pub struct References {
     pub outputs: BTreeMap<String, ExistingOutput>,
 }
 
+impl References {
+    /// A number that tells these secrets from others, in this process only.
+    pub fn print_of_secrets(&self, state: &impl std::hash::BuildHasher) -> u64 {
+        let secrets = self.secrets.iter().map(|(key, secret)| (key, secret.expose_secret()));
+        state.hash_one(secrets.collect::<Vec<_>>())
+    }
+}
+
 /// An Auth0Connection that another resource names.
 #[derive(Clone, Debug)]
 pub struct ConnectionReference {
@@ -212,6 +237,8 @@ pub struct ExistingOutput {
     pub owned: bool,
     /// Whether it is such a predecessor's, which Kubernetes will soon collect. Its values count for nothing.
     pub inherited: bool,
+    /// Which version of it was read.
+    pub resource_version: Option<String>,
     /// Its values.
     pub data: BTreeMap<String, SecretString>,
 }

@@ -82,6 +82,19 @@ pub(super) fn judge(
     })
 }
 
+/// Checks an object whose id the status holds: another resource or cluster may have put its stamp on it since.
+pub(super) fn check_stamp(
+    kind: ObjectKind,
+    object: &Fields,
+    owner: &Owner,
+    policy: Option<AdoptionPolicy>,
+) -> Result<(), Refusal> {
+    match stamp_of(kind, object) {
+        Some(_) => judge(kind, object, owner, policy, false).map(drop),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,8 @@ pub fn is_system_identifier<'a>(identifier: &str, domains: impl IntoIterator<Ite
     if plain.starts_with("urn:auth0:") {
         return true;
     }
-    let host = host(&plain);
-    domains.into_iter().any(|domain| host == domain.to_lowercase())
+    let named = host(&plain);
+    domains.into_iter().any(|domain| named == host(&domain.to_lowercase()))
 }
 
 /// Lower case, without white space, percent-decoded until nothing changes.
@@ -81,6 +81,11 @@ mod tests {
         ] {
             assert!(is_system_identifier(identifier, ["example.eu.auth0.com", "login.example.com"]), "{identifier}");
         }
+    }
+
+    #[test]
+    fn a_domain_may_have_a_port() {
+        assert!(is_system_identifier("https://localhost:8080/api/v2/", ["localhost:8080"]));
     }
 
     #[test]

@@ -228,9 +228,10 @@ fn an_api_is_made_with_its_client_and_grant_and_then_left_alone() {
             "tokenUrl"
         ]
     );
-    case.references
-        .outputs
-        .insert(output.name.clone(), ExistingOutput { owned: true, inherited: false, data: output.data });
+    case.references.outputs.insert(
+        output.name.clone(),
+        ExistingOutput { owned: true, inherited: false, resource_version: None, data: output.data },
+    );
     assert_eq!(case.planned(&tenant), Vec::<String>::new());
 }
 
@@ -257,7 +258,10 @@ fn a_change_of_an_api_is_one_call_for_each_object_touched() {
         let (mut api, mut tenant) = (api(), Tenant::default());
         api.converge(&mut tenant, Depth::KnownIds);
         let data = [("clientSecret".to_owned(), SecretString::from("s"))].into();
-        api.references.outputs.insert("orders-client".into(), ExistingOutput { owned: true, inherited: false, data });
+        api.references.outputs.insert(
+            "orders-client".into(),
+            ExistingOutput { owned: true, inherited: false, resource_version: None, data },
+        );
         api.spec = serde_saphyr::from_str(change).unwrap();
         assert_eq!(api.planned(&tenant), calls, "{case}");
     }
@@ -310,9 +314,10 @@ fn a_client_secret_that_was_never_written_down_is_set_anew_and_one_that_was_dele
     assert_eq!(case.planned(&tenant), ["update client_secret of the client client-1"]);
     case.status.client.as_mut().unwrap().secret_name = Some("orders-client".into());
     assert_eq!(case.plan(&tenant, Depth::KnownIds).unwrap_err().reason, Reason::SecretNotRecoverable);
-    case.references
-        .outputs
-        .insert("orders-client".into(), ExistingOutput { owned: false, inherited: false, data: BTreeMap::new() });
+    case.references.outputs.insert(
+        "orders-client".into(),
+        ExistingOutput { owned: false, inherited: false, resource_version: None, data: BTreeMap::new() },
+    );
     assert_eq!(case.plan(&tenant, Depth::KnownIds).unwrap_err().reason, Reason::SecretNotOwned);
 }
 

@@ -123,11 +123,18 @@ impl Managed for Auth0UserSpec {
         if view.status.common.id.as_deref() != Some(&id) {
             origin = ownership::judge(ObjectKind::User, have, view.owner, self.policies.adoption_policy, false)?;
             plan.found.push(Found { kind: ObjectKind::User, id: id.clone(), origin });
+        } else {
+            ownership::check_stamp(ObjectKind::User, have, view.owner, self.policies.adoption_policy)?;
         }
         let mut changes = self.change(have, origin, view)?;
         plan.drift = withhold(&mut changes, have, view);
         for body in self.split(changes) {
             plan.calls.push(update(&id, &connection, body));
+        }
+        if self.relation(view) == Relation::ForeignKey {
+            plan.notices.push(
+                "the fingerprint of the password was made with another key, so whether the Secret has changed is not known; from now on changes are seen again".to_owned(),
+            );
         }
         if let Some(password) = self.password(view).filter(|_| self.password_to_write(origin, view)) {
             let mut body = Body::default();
@@ -138,9 +145,20 @@ impl Managed for Auth0UserSpec {
     }
 
     fn announce(&self, status: &mut Auth0UserStatus, plan: &Plan, view: &View<'_>) {
-        if let Some(fingerprint) = self.fingerprint(view).filter(|_| plan.calls.iter().any(writes_password)) {
+        let Some(fingerprint) = self.fingerprint(view) else { return };
+        if plan.calls.iter().any(writes_password) {
             status.password_fingerprint = Some(fingerprint::intended(&fingerprint));
+        } else if self.relation(view) == Relation::ForeignKey {
+            status.password_fingerprint = Some(fingerprint);
         }
+    }
+
+    /// The intended fingerprint is written before the PATCH, so that a password which Auth0 knows from history after a crash or a
+    /// lost answer is known for the one we set.
+    fn is_done_already(&self, call: &Call, refusal: &str, view: &View<'_>) -> bool {
+        writes_password(call)
+            && refusal.starts_with("PasswordHistoryError")
+            && self.relation(view) == Relation::Intended
     }
 
     fn record(&self, status: &mut Auth0UserStatus, call: &Call, answer: &Fields, view: &View<'_>) {
@@ -203,7 +221,14 @@ impl Auth0UserSpec {
 
     fn find_by_id<'a>(&self, view: &'a View<'_>) -> Option<&'a Fields> {
         let by_id = view.status.common.id.clone().map(|id| Read::Get(ObjectKind::User, id));
-        by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&self.by_our_id(view.owner)))
+        // An id counts only with its natural key: a status can be restored or edited.
+        let connection = self.connection_name(view).ok();
+        let is_meant =
+            |user: &&Fields| first_connection(user) == connection.as_deref() || first_connection(user).is_none();
+        by_id
+            .and_then(|read| view.remote.one(&read))
+            .filter(is_meant)
+            .or_else(|| view.remote.one(&self.by_our_id(view.owner)))
     }
 
     /// The user with our e-mail in our connection. A linked account has no profile of its own: its e-mail shows the primary,
@@ -279,6 +304,12 @@ impl Auth0UserSpec {
         if !view.spec_changed {
             change.retain(|key, _| !PEOPLES_OWN.contains(&key.as_str()));
         }
+        // A new e-mail counts as unverified, unless the same call says otherwise.
+        if change.contains_key("email")
+            && let Some(verified) = want.get("email_verified")
+        {
+            change.insert("email_verified".to_owned(), verified.clone());
+        }
         // Metadata merges at the first level, so only the keys that differ are sent.
         for key in ["user_metadata", "app_metadata"] {
             if let (Some(Value::Object(wanted)), Some(Value::Object(current))) = (change.get(key), have.get(key)) {
@@ -334,6 +365,11 @@ impl Auth0UserSpec {
             Relation::Same | Relation::ForeignKey => false,
         }
     }
+}
+
+/// The connection that a user's own profile is from.
+fn first_connection(user: &Fields) -> Option<&str> {
+    user.get("identities")?.as_array()?.first()?["connection"].as_str()
 }
 
 fn writes_password(call: &Call) -> bool {

@@ -108,11 +108,17 @@ pub(super) struct Tried {
 pub(super) fn of_answer(status: StatusCode, body: &[u8], tried: Tried) -> Error {
     let envelope: Option<Envelope> =
         serde_json::from_slice(body).ok().filter(|envelope: &Envelope| envelope.status.is_some());
-    let Envelope { code, message, .. } = envelope.unwrap_or_default();
+    let Some(Envelope { code, message, .. }) = envelope else {
+        // A proxy's page: it says nothing of the object, least of all that it is gone.
+        return Error::Unavailable(format!("status {} with an answer that is not Auth0's", status.as_u16()));
+    };
     match status.as_u16() {
         403 if message.starts_with("Insufficient scope") => {
             let scopes = message.split("any of:").nth(1).unwrap_or_default().trim();
             Error::ScopeMissing(scopes.replace(',', " or "))
+        }
+        404 if code == "inexistent_client" && tried.noun != "client" => {
+            Error::Refused { call: tried.what, status: 404, message, code }
         }
         404 => Error::Gone(tried.noun),
         409 if message.contains("is being deleted") => Error::BeingDeleted,

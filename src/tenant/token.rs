@@ -26,6 +26,7 @@ struct Token {
     scopes: Scopes,
     fetched_at: Instant,
     renew_at: Instant,
+    expires_at: Instant,
 }
 
 /// Fetches and keeps the token of one tenant.
@@ -91,10 +92,11 @@ impl Tokens {
                 *token = Some(fresh);
                 Ok(current)
             }
-            Err(error) => {
-                *token = None;
-                Err(error)
-            }
+            // Renewal is early, so the old token is good for a while yet.
+            Err(error) => match token.as_ref().filter(|token| Instant::now() < token.expires_at) {
+                Some(token) => Ok((token.value.clone(), token.scopes.clone())),
+                None => Err(error),
+            },
         }
     }
 
@@ -146,12 +148,15 @@ impl Tokens {
         }
         let granted: Granted = serde_json::from_slice(&body)
             .map_err(|_| Error::Unavailable("the answer of /oauth/token is not a token".to_owned()))?;
+        // A day is what Auth0 gives; a year keeps the clock from overflowing on nonsense.
+        let lifetime = Duration::from_secs(granted.expires_in.min(365 * 86_400));
         let scopes = granted.scope.or_else(|| scope_claim(granted.access_token.expose_secret())).unwrap_or_default();
         Ok(Token {
             value: granted.access_token,
             scopes: scopes.split_whitespace().map(str::to_owned).collect(),
             fetched_at: asked_at,
-            renew_at: asked_at + Duration::from_secs(granted.expires_in).mul_f64(0.8),
+            renew_at: asked_at + lifetime.mul_f64(0.8),
+            expires_at: asked_at + lifetime,
         })
     }
 

@@ -51,6 +51,14 @@ pub(super) fn resource_server(spec: &Auth0ApiSpec) -> Result<Fields, Refusal> {
     Ok(want)
 }
 
+/// The body of the create.
+pub(super) fn new_server(spec: &Auth0ApiSpec, owner: &Owner) -> Result<Fields, Refusal> {
+    let mut body = resource_server(spec)?;
+    body.entry("name").or_insert_with(|| owner.name.clone().into());
+    body.insert("identifier".to_owned(), spec.identifier.clone().into());
+    Ok(body)
+}
+
 /// The client as wanted, in Auth0's names.
 pub(super) fn client(spec: &Auth0ApiSpec, owner: &Owner) -> Result<Fields, Refusal> {
     // The API's own defaults are the old ones: not OIDC conformant, HS256 (recordings).

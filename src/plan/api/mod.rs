@@ -14,7 +14,7 @@ use crate::crd::{
     ApiClientStatus, Auth0ApiSpec, Auth0ApiStatus, ClientPolicy, CommonStatus, DeletionPolicy, Origin, Policies,
     TenantRef,
 };
-use desired::{client, resource_server};
+use desired::{client, new_server, resource_server};
 use remote::{SecretState, find_client, find_grant, find_server, is_announced, secret_state};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -38,6 +38,10 @@ impl Managed for Auth0ApiSpec {
 
     fn common_mut(status: &mut Auth0ApiStatus) -> &mut CommonStatus {
         &mut status.common
+    }
+
+    fn holds(status: &Auth0ApiStatus) -> Option<&str> {
+        status.common.id.as_deref().or(Self::referred_id(status))
     }
 
     /// Connections are enabled for the API's client.
@@ -102,12 +106,12 @@ impl Managed for Auth0ApiSpec {
         if let Some(id) = &client_status.grant_id {
             reads.push(Read::Get(ObjectKind::ClientGrant, id.clone()));
         }
-        // Only an attempt whose end we did not see can have left a client.
-        if view.announced && client_status.id.is_none() {
+        // An attempt whose end we did not see may have left a client, an orphaned or restored resource has.
+        if view.depth == Depth::NaturalKeys && find_client(view).is_none() {
             reads.push(Read::StampedClient(view.owner.stamp(Origin::Created)));
         }
         if let Some(client) = find_client(view).and_then(|client| text(client, "client_id")) {
-            if view.depth == Depth::NaturalKeys && client_status.grant_id.is_none() {
+            if view.depth == Depth::NaturalKeys && find_grant(self, view, client).is_none() {
                 reads.push(self.grants(client));
             }
             if secret_state(self, view) == SecretState::Lost {
@@ -281,9 +285,7 @@ fn unanswered(reads: Vec<Read>, view: &View<'_>) -> Vec<Read> {
 fn plan_server(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan) -> Result<(), Refusal> {
     let want = resource_server(spec)?;
     let Some(have) = find_server(spec, view) else {
-        let mut body = want;
-        body.entry("name").or_insert_with(|| view.owner.name.clone().into());
-        body.insert("identifier".to_owned(), spec.identifier.clone().into());
+        let body = new_server(spec, view.owner)?;
         plan.calls.push(Call::Create { kind: ObjectKind::ResourceServer, body: body.into() });
         return Ok(());
     };
@@ -324,6 +326,8 @@ fn plan_client(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan) -> Result<
     let id = text(have, "client_id").unwrap_or_default().to_owned();
     if view.status.client.as_ref().and_then(|client| client.id.as_deref()) != Some(&id) {
         plan.found.push(Found { kind: ObjectKind::Client, id: id.clone(), origin: Origin::Created });
+    } else {
+        ownership::check_stamp(ObjectKind::Client, have, view.owner, spec.policies.adoption_policy)?;
     }
     let mut want = want;
     unset::add_unset(&mut want, managed_paths(view, CLIENT_PREFIX), unset::CLIENT);

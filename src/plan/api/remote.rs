@@ -1,24 +1,25 @@
 //! What the tenant holds of an Auth0Api, as far as this pass has asked.
 
-use super::View;
+use super::{View, desired::new_server};
 use crate::{
     crd::{Auth0ApiSpec, Origin},
-    plan::{Fields, ObjectKind, Read, digest},
+    plan::{Fields, ObjectKind, Read, diff, digest, text},
 };
 
 /// The API in the tenant, by id, else by identifier.
 pub(super) fn find_server<'a>(spec: &Auth0ApiSpec, view: &'a View<'_>) -> Option<&'a Fields> {
     let by_id = view.status.common.id.clone().map(|id| Read::Get(ObjectKind::ResourceServer, id));
     let by_identifier = Read::Get(ObjectKind::ResourceServer, spec.identifier.clone());
-    by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&by_identifier))
+    // An id counts only with its natural key: a status can be restored or edited.
+    let is_meant = |server: &&Fields| text(server, "identifier") == Some(&spec.identifier);
+    by_id.and_then(|read| view.remote.one(&read)).filter(is_meant).or_else(|| view.remote.one(&by_identifier))
 }
 
 pub(super) fn find_client<'a>(view: &'a View<'_>) -> Option<&'a Fields> {
-    let read = match view.status.client.as_ref().and_then(|client| client.id.clone()) {
-        Some(id) => Read::Get(ObjectKind::Client, id),
-        None => Read::StampedClient(view.owner.stamp(Origin::Created)),
-    };
-    view.remote.one(&read)
+    let by_id =
+        view.status.client.as_ref().and_then(|client| client.id.clone()).map(|id| Read::Get(ObjectKind::Client, id));
+    let by_stamp = Read::StampedClient(view.owner.stamp(Origin::Created));
+    by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&by_stamp))
 }
 
 pub(super) fn find_grant<'a>(spec: &Auth0ApiSpec, view: &'a View<'_>, client: &str) -> Option<&'a Fields> {
@@ -31,19 +32,22 @@ pub(super) fn find_grant<'a>(spec: &Auth0ApiSpec, view: &'a View<'_>, client: &s
     by_id.and_then(|read| view.remote.one(&read)).or_else(|| view.remote.one(&spec.grants(client)))
 }
 
-/// Whether a create of this API was announced earlier, and the API in the tenant is what was announced.
+/// Whether a create of this API was announced earlier, and the API in the tenant is what was announced: the tenant may have
+/// filled in what the spec leaves out, also inside of what it writes.
 pub(super) fn is_announced(spec: &Auth0ApiSpec, have: &Fields, view: &View<'_>) -> bool {
     let Some(pending) = view.status.common.pending.as_ref().filter(|_| view.announced) else { return false };
-    let announced: Fields = view
-        .status
-        .common
-        .managed
-        .iter()
-        .map(String::as_str)
-        .chain(["identifier", "name"])
-        .filter_map(|key| have.get(key).map(|value| (key.to_owned(), value.clone())))
-        .collect();
-    pending.key == spec.identifier && pending.digest == digest(&announced)
+    if pending.key != spec.identifier {
+        return false;
+    }
+    if let Ok(body) = new_server(spec, view.owner)
+        && pending.digest == digest(&body)
+    {
+        return diff(&body, have).is_empty();
+    }
+    // The spec has changed since: what was announced is known by its digest and its keys only.
+    let keys = view.status.common.managed.iter().map(String::as_str).chain(["identifier", "name"]);
+    let announced: Fields = keys.filter_map(|key| have.get(key).map(|value| (key.to_owned(), value.clone()))).collect();
+    pending.digest == digest(&announced)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
