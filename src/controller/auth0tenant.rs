@@ -164,9 +164,9 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
         Arc::new(Connected { tenant, credentials })
     });
     if is_forced {
-        connected.tenant.discard_token(Duration::ZERO).await;
+        connected.tenant.renew_token(Duration::ZERO).await?;
     } else if !status.missing_scopes.is_empty() {
-        connected.tenant.discard_token(SCOPES_MAY_COME_AFTER).await;
+        connected.tenant.renew_token(SCOPES_MAY_COME_AFTER).await?;
     }
     let scopes = connected.tenant.scopes().await?;
     // The old client serves until here, where the new credentials are proven.
@@ -266,7 +266,22 @@ async fn write_end(
     let generation = tenant.meta().generation.unwrap_or_default();
     let mut verdicts =
         Verdicts { conditions: &mut status.conditions, observed_generation: &mut status.observed_generation };
-    verdicts.end_tenant(outcome, generation, Timestamp::now());
+    // New credentials that do not work leave the tenant Ready as long as the old token serves.
+    let old_serves = match shared.tenants.get(tenant) {
+        Some(connected) => connected.tenant.has_token().await,
+        None => false,
+    };
+    if old_serves {
+        verdicts.end(outcome, generation, Timestamp::now());
+    } else {
+        verdicts.end_tenant(outcome, generation, Timestamp::now());
+    }
+    if old_serves
+        && outcome.reason == Reason::CredentialsInvalid
+        && context.memory.is_new(&tenant.uid().unwrap_or_default())
+    {
+        shared.event(tenant, true, &outcome.reason.to_string(), &outcome.message, None).await;
+    }
     if status == *before {
         return Ok(());
     }

@@ -52,6 +52,11 @@ impl<Status: Clone + Default> Memory<Status> {
         *count - 1
     }
 
+    /// Whether the failure that is being dealt with is the first in a row.
+    pub(super) fn is_new(&self, uid: &str) -> bool {
+        !self.failures.lock().unwrap_or_else(PoisonError::into_inner).contains_key(uid)
+    }
+
     /// The refusal of the same thing before, so that the tenant need not be asked again.
     pub(super) fn refusal(&self, uid: &str, print: u64) -> Option<Refusal> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);

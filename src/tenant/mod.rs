@@ -78,9 +78,17 @@ impl Tenant {
         self.transport.scopes().await
     }
 
-    /// Makes the next call fetch a new token, with the scopes of that moment, when the current one is old enough.
-    pub async fn discard_token(&self, older_than: Duration) {
-        self.transport.discard_token(older_than).await;
+    /// Whether there is a token that has not expired.
+    pub async fn has_token(&self) -> bool {
+        self.transport.has_token().await
+    }
+
+    /// Fetches a new token, with the scopes of this moment, when the current one is old enough. The old one serves until then.
+    ///
+    /// # Errors
+    /// When no new token is to be had.
+    pub async fn renew_token(&self, older_than: Duration) -> Result<(), Error> {
+        self.transport.renew_token(older_than).await
     }
 
     /// Answers a question; from what is known when that is younger than `max_age`.

@@ -100,22 +100,27 @@ impl Tokens {
         }
     }
 
+    /// Whether there is a token that has not expired.
+    pub(super) async fn is_at_hand(&self) -> bool {
+        self.token.lock().await.as_ref().is_some_and(|token| Instant::now() < token.expires_at)
+    }
+
     /// The next call fetches a new token, unless the one that was `refused` has been replaced already: many callers with the same
     /// old token cause one new one.
     pub(super) async fn discard(&self, refused: &SecretString) {
-        self.discard_if(|token| token.value.expose_secret() == refused.expose_secret()).await;
-    }
-
-    /// The next call fetches a new token, when the current one was had so long ago.
-    pub(super) async fn discard_older_than(&self, age: Duration) {
-        self.discard_if(|token| token.fetched_at.elapsed() >= age).await;
-    }
-
-    async fn discard_if(&self, is_stale: impl Fn(&Token) -> bool) {
         let mut token = self.token.lock().await;
-        if token.as_ref().is_some_and(is_stale) {
+        if token.as_ref().is_some_and(|token| token.value.expose_secret() == refused.expose_secret()) {
             *token = None;
         }
+    }
+
+    /// Fetches a new token when the current one was had so long ago. One that cannot be replaced goes on serving.
+    pub(super) async fn renew_older_than(&self, age: Duration) -> Result<(), Error> {
+        let mut token = self.token.lock().await;
+        if token.as_ref().is_some_and(|token| token.fetched_at.elapsed() >= age) {
+            *token = Some(self.fetch().await?);
+        }
+        Ok(())
     }
 
     async fn fetch(&self) -> Result<Token, Error> {

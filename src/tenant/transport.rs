@@ -68,8 +68,12 @@ impl Transport {
         Ok(self.tokens.current().await?.1)
     }
 
-    pub(super) async fn discard_token(&self, older_than: Duration) {
-        self.tokens.discard_older_than(older_than).await;
+    pub(super) async fn has_token(&self) -> bool {
+        self.tokens.is_at_hand().await
+    }
+
+    pub(super) async fn renew_token(&self, older_than: Duration) -> Result<(), Error> {
+        self.tokens.renew_older_than(older_than).await
     }
 
     /// Sends a request; `Null` for an empty answer. A 401 costs one new token and one more try, since a request that was not
