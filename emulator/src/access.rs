@@ -1,6 +1,10 @@
 //! Who calls the Management API, and what they may do.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use serde_json::Value;
 
 use crate::answer::Refusal;
 use crate::keys::{BadToken, Keys};
@@ -51,15 +55,32 @@ pub(crate) struct Caller {
     scopes: HashSet<String>,
 }
 
-impl Caller {
+/// Tokens that were verified before: a client sends the same one many times.
+#[derive(Default)]
+pub(crate) struct Callers(HashMap<String, Known>);
+
+struct Known {
+    caller: Arc<Caller>,
+    /// UNIX seconds.
+    end: u64,
+}
+
+/// So many tokens are remembered, then all are forgotten at once.
+const REMEMBERED: usize = 1000;
+
+impl Callers {
     /// Reads and verifies the bearer token of a request.
-    pub(crate) fn of(request: &Request, tenant: &Tenant, keys: &Keys) -> Result<Self, Refusal> {
+    pub(crate) fn caller(&mut self, request: &Request, tenant: &Tenant, keys: &Keys) -> Result<Arc<Caller>, Refusal> {
         let token = request
             .header("authorization")
             .and_then(|header| header.strip_prefix("Bearer ").or_else(|| header.strip_prefix("bearer ")))
             .map(str::trim)
             .filter(|token| !token.is_empty())
             .ok_or_else(|| Refusal::unauthorized("Missing authentication"))?;
+        let now = request.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if let Some(known) = self.0.get(token).filter(|known| known.end > now) {
+            return Ok(Arc::clone(&known.caller));
+        }
         if token.split('.').count() != 3 {
             return Err(Refusal::new(400, "Bearer", "Bad HTTP authentication header format"));
         }
@@ -71,12 +92,20 @@ impl Caller {
             })
         })?;
         let claims = claims.as_object().ok_or_else(|| Refusal::unauthorized("Invalid token"))?;
-        Ok(Self {
+        let caller = Arc::new(Caller {
             client_id: claims.text("azp").to_owned(),
             scopes: claims.text("scope").split(' ').map(str::to_owned).collect(),
-        })
+        });
+        if self.0.len() >= REMEMBERED {
+            self.0.clear();
+        }
+        let end = claims.get("exp").and_then(Value::as_u64).unwrap_or_default();
+        self.0.insert(token.to_owned(), Known { caller: Arc::clone(&caller), end });
+        Ok(caller)
     }
+}
 
+impl Caller {
     /// Those of its token, sorted.
     pub(crate) fn scopes(&self) -> Vec<&str> {
         let mut scopes: Vec<_> = self.scopes.iter().map(String::as_str).filter(|scope| !scope.is_empty()).collect();

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
+use crate::access::Callers;
+use crate::answer::{Answer, Body};
 use crate::config::Rate;
 use crate::exchange::{Shared, State};
 use crate::faults::Faults;
 use crate::log::TenantLog;
+use crate::login::Logins;
 use crate::rate::Limits;
 use crate::request::{Object, ObjectExt as _, Request};
 use crate::request_log::RequestLog;
@@ -18,6 +20,7 @@ pub(crate) fn answer(shared: &Shared, request: &Request) -> Answer {
     let segments: Vec<_> = request.segments.iter().skip(1).map(String::as_str).collect();
     let state = &mut *shared.state();
     let answer = match (request.method.as_str(), segments.as_slice()) {
+        ("GET", [] | [""]) => Ok(page()),
         ("POST", ["reset"]) => {
             reset(shared, state);
             Ok(Answer::no_content())
@@ -42,6 +45,16 @@ pub(crate) fn answer(shared: &Shared, request: &Request) -> Answer {
     answer.unwrap_or_else(|message| Answer::new(400, json!({ "message": message })))
 }
 
+/// A page that shows the tenant and the requests as they come. It takes both from the calls here.
+fn page() -> Answer {
+    let html = Body::Text(include_str!("control.html").to_owned());
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
+    Answer { status: 200, headers: Vec::new(), body: html }
+        .with_header("content-type", "text/html; charset=utf-8")
+        .with_header("content-security-policy", policy)
+}
+
 /// Everything as at the start, the plan of the rate limits too.
 fn reset(shared: &Shared, state: &mut State) {
     *state = State {
@@ -51,13 +64,15 @@ fn reset(shared: &Shared, state: &mut State) {
         limits: Limits::new(shared.config.rate),
         history: History::default(),
         log: TenantLog::default(),
+        logins: Logins::default(),
+        callers: Callers::default(),
     };
 }
 
 fn requests(request: &Request, log: &RequestLog) -> Result<Answer, String> {
     let since = request.parameter("since").unwrap_or("1");
     let since = since.parse().map_err(|_| format!("since {since:?} is not a number"))?;
-    Ok(Answer::ok(log.since(since)))
+    Ok(Answer::ok_text(log.since(since)))
 }
 
 fn json(request: &Request) -> Result<Value, String> {

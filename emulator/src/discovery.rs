@@ -17,6 +17,7 @@ pub(crate) fn configuration(tenant: &Tenant) -> Value {
         "jwks_uri": at(".well-known/jwks.json"),
         "registration_endpoint": at("oidc/register"),
         "revocation_endpoint": at("oauth/revoke"),
+        "end_session_endpoint": at("oidc/logout"),
         "scopes_supported": [
             "openid", "profile", "offline_access", "name", "given_name", "family_name", "nickname", "email", "email_verified",
             "picture", "created_at", "identities", "phone", "address",

@@ -1,22 +1,23 @@
 //! One request from its arrival to its answer: faults, rate limits, the tenant, the request log.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::access::Caller;
+use crate::access::{Caller, Callers};
 use crate::answer::{Answer, Refusal};
+use crate::authentication::Authentication;
 use crate::config::Config;
 use crate::faults::{Faults, Kind};
 use crate::keys::Keys;
 use crate::log::{Before, Journal, TenantLog};
-use crate::oauth::Authentication;
+use crate::login::Logins;
 use crate::rate::Limits;
 use crate::request::{ObjectExt as _, Request};
 use crate::request_log::RequestLog;
 use crate::schema::Schemas;
 use crate::stale::History;
 use crate::tenant::Tenant;
-use crate::{control, discovery, management, oauth};
+use crate::{control, management};
 
 /// All that requests share.
 pub(crate) struct Shared {
@@ -35,6 +36,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     pub(crate) history: History,
     pub(crate) log: TenantLog,
+    pub(crate) logins: Logins,
+    pub(crate) callers: Callers,
 }
 
 /// What the client gets to see.
@@ -57,6 +60,8 @@ impl Shared {
             limits: Limits::new(config.rate),
             history: History::default(),
             log: TenantLog::default(),
+            logins: Logins::default(),
+            callers: Callers::default(),
         };
         Ok(Self { config, keys, schemas: Schemas::load()?, initial, state: Mutex::new(state) })
     }
@@ -73,14 +78,17 @@ pub(crate) async fn exchange(shared: &Shared, request: Request) -> Outcome {
         return Outcome::Answer(control::answer(shared, &request));
     }
     let started = Instant::now();
-    tokio::time::sleep(shared.config.latency).await;
+    // Even a sleep of no time takes a millisecond.
+    if !shared.config.latency.is_zero() {
+        tokio::time::sleep(shared.config.latency).await;
+    }
     let fault = shared.state().faults.hit(&request);
     if let Some(Kind::Delay(delay)) = fault {
         tokio::time::sleep(delay).await;
     }
     let mut guard = shared.state();
     let state = &mut *guard;
-    let caller = Caller::of(&request, &state.tenant, &shared.keys);
+    let caller = state.callers.caller(&request, &state.tenant, &shared.keys);
     let client_id = client_id(&request, &caller);
     let (outcome, status) = match fault {
         Some(Kind::Drop) => (Outcome::Nothing, 0),
@@ -110,13 +118,18 @@ pub(crate) async fn exchange(shared: &Shared, request: Request) -> Outcome {
 }
 
 /// The client that a request is from, where that can be told.
-fn client_id(request: &Request, caller: &Result<Caller, Refusal>) -> Option<String> {
+fn client_id(request: &Request, caller: &Result<Arc<Caller>, Refusal>) -> Option<String> {
     if let Ok(caller) = caller {
         return Some(caller.client_id.clone());
     }
-    let (fields, basic) = (request.fields(), request.basic());
-    let named = fields.map(|fields| fields.text("client_id").to_owned()).filter(|id| !id.is_empty());
-    named.or(basic.map(|(user, _)| user)).filter(|_| request.path == "/oauth/token")
+    if request.segments.first().is_some_and(|first| first == "api") {
+        return None;
+    }
+    if let Some((client_id, _)) = request.basic() {
+        return Some(client_id);
+    }
+    let named = request.fields().map(|fields| fields.text("client_id").to_owned()).filter(|id| !id.is_empty());
+    named.or_else(|| request.parameter("client_id").map(str::to_owned))
 }
 
 /// A request before the tenant.
@@ -124,7 +137,7 @@ struct Visit<'a> {
     shared: &'a Shared,
     state: &'a mut State,
     request: &'a Request,
-    caller: &'a Result<Caller, Refusal>,
+    caller: &'a Result<Arc<Caller>, Refusal>,
     journal: Journal,
 }
 
@@ -139,18 +152,18 @@ impl Visit<'_> {
     }
 
     fn routed(&mut self, lag: Option<Duration>) -> Answer {
-        let (state, request, keys) = (&mut *self.state, self.request, &self.shared.keys);
-        let segments: Vec<_> = request.segments.iter().map(String::as_str).collect();
-        match (request.method.as_str(), segments.as_slice()) {
-            ("POST", ["oauth", "token"]) => {
-                let (tenant, journal) = (&mut state.tenant, &mut self.journal);
-                oauth::token(&mut Authentication { tenant, request, keys, journal })
-            }
-            ("GET", [".well-known", "openid-configuration"]) => Answer::ok(discovery::configuration(&state.tenant)),
-            ("GET", [".well-known", "jwks.json"]) => Answer::ok(keys.jwks()),
-            (_, ["api", "v2", ..]) => self.managed(lag),
-            _ => Refusal::not_found().into(),
+        if let ["api", "v2", ..] = self.request.segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            return self.managed(lag);
         }
+        let call = Authentication {
+            tenant: &mut self.state.tenant,
+            logins: &mut self.state.logins,
+            request: self.request,
+            keys: &self.shared.keys,
+            journal: &mut self.journal,
+            is_secure: self.shared.config.tls.is_some(),
+        };
+        call.answer().unwrap_or_else(|| Refusal::not_found().into())
     }
 
     /// A call of the Management API.
@@ -162,7 +175,7 @@ impl Visit<'_> {
         let unchanged = longest.map(|longest| (state.tenant.clone(), longest));
         let before = Before::of(request, &state.tenant);
         state.log.settle(SystemTime::now());
-        let caller = self.caller.as_ref().map_err(Clone::clone);
+        let caller = self.caller.as_deref().map_err(Clone::clone);
         let act = |tenant: &mut Tenant| {
             management::answer(tenant, &state.log, request, caller, &self.shared.keys, &self.shared.schemas)
         };

@@ -45,6 +45,11 @@ pub(crate) fn opaque() -> String {
     random(ALPHANUMERIC, 32)
 }
 
+/// A code, a refresh token, the value of a cookie.
+pub(crate) fn unguessable() -> String {
+    random(SECRET, 48)
+}
+
 fn random(alphabet: &[u8], length: usize) -> String {
     let mut rng = rand::rng();
     (0..length).map(|_| char::from(alphabet[rng.random_range(0..alphabet.len())])).collect()

@@ -1,5 +1,7 @@
 //! The ways to page through a list, and `fields`.
 
+use std::borrow::Borrow;
+
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Refusal};
@@ -37,17 +39,29 @@ pub(crate) fn beyond_offset() -> Refusal {
 }
 
 impl Paging {
-    /// The answer with the page of `objects` that the request asks for.
-    pub(crate) fn answer(&self, request: &Request, objects: Vec<Object>) -> Result<Answer, Refusal> {
+    /// The answer with the page of `objects` that the request asks for, each as `view` shows it.
+    pub(crate) fn answer<T: Borrow<Object>>(
+        &self,
+        request: &Request,
+        objects: impl IntoIterator<Item = T>,
+        view: impl Fn(&Object) -> Object,
+    ) -> Result<Answer, Refusal> {
+        // Most of them are only counted, so nothing is made of them yet.
+        let objects: Vec<T> = objects.into_iter().collect();
         let is_checkpoint = request.parameter("take").is_some() || request.parameter("from").is_some();
         match self.style {
-            Style::Checkpoint(most) => self.by_checkpoint(request, objects, most),
-            Style::Both if is_checkpoint => self.by_checkpoint(request, objects, 100),
-            Style::Both | Style::Offset => self.by_offset(request, objects),
+            Style::Checkpoint(most) => self.by_checkpoint(request, &objects, most, view),
+            Style::Both if is_checkpoint => self.by_checkpoint(request, &objects, 100, view),
+            Style::Both | Style::Offset => self.by_offset(request, &objects, view),
         }
     }
 
-    fn by_offset(&self, request: &Request, objects: Vec<Object>) -> Result<Answer, Refusal> {
+    fn by_offset<T: Borrow<Object>>(
+        &self,
+        request: &Request,
+        objects: &[T],
+        view: impl Fn(&Object) -> Object,
+    ) -> Result<Answer, Refusal> {
         let fields = Fields::of(request)?;
         let page = request.number("page", 0, usize::MAX)?.unwrap_or(0);
         let least = if matches!(self.key, "clients" | "users") { 0 } else { 1 };
@@ -56,13 +70,12 @@ impl Paging {
         if start.saturating_add(limit) > OFFSET_END {
             return Err(beyond_offset());
         }
-        let total = objects.len();
-        let page = objects.into_iter().skip(start).take(limit);
-        let page: Vec<_> = page.map(|object| fields.select(object, self.always)).collect();
+        let page = objects.iter().skip(start).take(limit);
+        let page: Vec<_> = page.map(|object| fields.select(view(object.borrow()), self.always)).collect();
         if request.flag("include_totals")? != Some(true) {
             return Ok(Answer::ok(page));
         }
-        let mut body = json!({ "total": total, "start": start, "limit": limit });
+        let mut body = json!({ "total": objects.len(), "start": start, "limit": limit });
         if self.key == "users" {
             body["length"] = page.len().into();
         }
@@ -71,23 +84,29 @@ impl Paging {
     }
 
     /// `next` is absent on the last page. A checkpoint is the id of the last object before it.
-    fn by_checkpoint(&self, request: &Request, objects: Vec<Object>, most: usize) -> Result<Answer, Refusal> {
+    fn by_checkpoint<T: Borrow<Object>>(
+        &self,
+        request: &Request,
+        objects: &[T],
+        most: usize,
+        view: impl Fn(&Object) -> Object,
+    ) -> Result<Answer, Refusal> {
         let fields = Fields::of(request)?;
         let take = request.number("take", 1, most)?.unwrap_or(50);
         let start = match request.parameter("from") {
             None => 0,
             Some(from) => {
-                let last = objects.iter().position(|object| object.text(self.id) == from);
+                let last = objects.iter().position(|object| object.borrow().text(self.id) == from);
                 1 + last.ok_or_else(|| Refusal::new(400, "invalid_paging", "The from parameter is not valid."))?
             }
         };
         let end = start.saturating_add(take);
         let mut body = json!({});
         if end < objects.len() {
-            body["next"] = objects[end - 1].text(self.id).into();
+            body["next"] = objects[end - 1].borrow().text(self.id).into();
         }
-        let page = objects.into_iter().skip(start).take(take);
-        body[self.key] = page.map(|object| fields.select(object, self.always)).collect();
+        let page = objects.iter().skip(start).take(take);
+        body[self.key] = page.map(|object| fields.select(view(object.borrow()), self.always)).collect();
         Ok(Answer::ok(body))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::management::timestamp;
 use crate::request::Request;
@@ -20,7 +20,8 @@ pub(crate) struct RequestLog {
 
 struct Entry {
     seq: u64,
-    shown: Value,
+    /// JSON: there are many, so they are kept small.
+    shown: Box<str>,
 }
 
 impl RequestLog {
@@ -32,26 +33,43 @@ impl RequestLog {
             "at": timestamp(request.received),
             "method": request.method,
             "path": request.path,
-            "query": request.raw_query,
+            "query": query(request),
             "status": status,
             "client_id": client_id,
             "user_agent": request.header("user-agent"),
             "ms": took.as_millis() as u64,
         });
-        self.entries.push_back(Entry { seq: self.last, shown });
+        self.entries.push_back(Entry { seq: self.last, shown: shown.to_string().into() });
         if self.entries.len() > KEPT {
             self.entries.pop_front();
         }
     }
 
-    /// The requests from a number on, oldest first, and the number that the next one will have.
-    pub(crate) fn since(&self, seq: u64) -> Value {
-        let requests: Vec<_> = self.entries.iter().filter(|entry| entry.seq >= seq).map(|entry| &entry.shown).collect();
-        json!({ "requests": requests, "next": self.last + 1 })
+    /// The requests from a number on, oldest first, and the number that the next one will have: JSON.
+    pub(crate) fn since(&self, seq: u64) -> String {
+        let start = self.entries.partition_point(|entry| entry.seq < seq);
+        let requests: Vec<_> = self.entries.range(start..).map(|entry| &*entry.shown).collect();
+        format!("{{\"requests\":[{}],\"next\":{}}}", requests.join(","), self.last + 1)
     }
 
     /// Forgets the requests; their numbers are not used again.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
+}
+
+/// Parameters of browsers' calls that are tokens, or as good as one.
+const SECRETS: &[&str] = &["state", "nonce", "code_challenge", "id_token_hint", "logout_hint", "access_token"];
+
+/// The query as it was sent, without the values of secrets.
+fn query(request: &Request) -> String {
+    let is_secret = |pair: &str| {
+        request.segments.first().is_none_or(|first| first != "api")
+            && SECRETS.contains(&pair.split('=').next().unwrap_or(pair))
+    };
+    let pairs = request.raw_query.split('&').map(|pair| match pair.split_once('=') {
+        Some((key, _)) if is_secret(pair) => format!("{key}=<redacted>"),
+        _ => pair.to_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
 }

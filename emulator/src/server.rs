@@ -178,7 +178,7 @@ fn head(answer: &Answer) -> hyper::http::response::Builder {
 fn text(answer: &Answer) -> Bytes {
     match &answer.body {
         Content::Empty => Bytes::new(),
-        Content::Json(value) => value.to_string().into(),
+        Content::Json(value) => serde_json::to_vec(value).unwrap_or_default().into(),
         Content::Text(text) => text.clone().into(),
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that the tenant holds, and its rules that concern several kinds of objects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -19,12 +19,22 @@ pub(crate) struct Tenant {
     pub(crate) domain: String,
     pub(crate) resource_servers: Store<Object>,
     pub(crate) clients: Store<Object>,
+    /// The public keys of clients, by the ids of their credentials. No answer shows them.
+    pub(crate) credentials: HashMap<String, PublicKey>,
     pub(crate) client_grants: Store<Object>,
     pub(crate) connections: Store<Connection>,
     /// Connections that are gone from every read while their deletion goes on.
     pub(crate) deletions: Vec<Deletion>,
     pub(crate) users: Store<User>,
     pub(crate) settings: Object,
+}
+
+/// What a client's assertions are verified by.
+#[derive(Clone)]
+pub(crate) struct PublicKey {
+    pub(crate) pem: String,
+    /// RS256, RS384 or PS256.
+    pub(crate) algorithm: String,
 }
 
 #[derive(Clone)]
@@ -41,6 +51,26 @@ pub(crate) struct User {
     pub(crate) connection: String,
     /// The current password, then the ones before, newest first.
     pub(crate) passwords: Vec<Digest>,
+}
+
+impl User {
+    /// What a user is found by: the e-mail, and whatever is unique within the connection.
+    fn keys(&self) -> Vec<String> {
+        let members =
+            ["email", "username", "phone_number"].into_iter().filter(|key| !self.profile.text(key).is_empty());
+        let mut keys: Vec<_> =
+            members.map(|member| Self::key(&self.connection, member, self.profile.text(member))).collect();
+        keys.push(self.profile.text("email").to_owned());
+        keys
+    }
+
+    fn key(connection: &str, member: &str, value: &str) -> String {
+        [connection, member, value].join("\n")
+    }
+}
+
+fn grant_key(client_id: &str, audience: &str, subject_type: &str) -> String {
+    [client_id, audience, subject_type].join("\n")
 }
 
 /// The deletion of a connection, which Auth0 does in the background.
@@ -62,12 +92,15 @@ impl Tenant {
     pub(crate) fn new(config: &Config, keys: &Keys) -> Self {
         let mut tenant = Self {
             domain: config.domain.clone(),
-            resource_servers: Store::default(),
+            resource_servers: Store::found_by(|api| vec![api.text("identifier").to_owned()]),
             clients: Store::default(),
-            client_grants: Store::default(),
-            connections: Store::default(),
+            credentials: HashMap::new(),
+            client_grants: Store::found_by(|grant| {
+                vec![grant_key(grant.text("client_id"), grant.text("audience"), grant.text("subject_type"))]
+            }),
+            connections: Store::found_by(|connection| vec![connection.object.text("name").to_owned()]),
             deletions: Vec::new(),
-            users: Store::default(),
+            users: Store::found_by(User::keys),
             settings: settings(),
         };
         let api = resource_servers::management_api(&tenant.management_audience());
@@ -101,11 +134,11 @@ impl Tenant {
 
     /// The API with this identifier.
     pub(crate) fn api(&self, identifier: &str) -> Option<&Object> {
-        self.resource_servers.iter().find(|api| api.text("identifier") == identifier)
+        self.resource_servers.find(identifier).next()
     }
 
     pub(crate) fn connection_named(&self, name: &str) -> Option<&Connection> {
-        self.connections.iter().find(|connection| connection.object.text("name") == name)
+        self.connections.find(name).next()
     }
 
     /// The connection in which users log in by this realm.
@@ -115,11 +148,23 @@ impl Tenant {
 
     /// The user of a connection with this e-mail or user name, in any case.
     pub(crate) fn user_named(&self, connection: &Connection, name: &str) -> Option<&User> {
-        let name = name.to_lowercase();
-        self.users.iter().find(|user| {
-            user.connection == connection.object.text("name")
-                && ["email", "username"].into_iter().any(|key| user.profile.text(key) == name)
-        })
+        let (connection, name) = (connection.object.text("name"), name.to_lowercase());
+        ["email", "username"].iter().find_map(|member| self.users_with(connection, member, &name).next())
+    }
+
+    /// The users of a connection with this value of `email`, `username` or `phone_number`.
+    pub(crate) fn users_with<'a>(
+        &'a self,
+        connection: &str,
+        member: &str,
+        value: &str,
+    ) -> impl Iterator<Item = &'a User> + use<'a> {
+        self.users.find(&User::key(connection, member, value))
+    }
+
+    /// The users of all connections with this e-mail.
+    pub(crate) fn users_by_email<'a>(&'a self, email: &str) -> impl Iterator<Item = &'a User> + use<'a> {
+        self.users.find(email)
     }
 
     /// Counts a login.
@@ -132,11 +177,7 @@ impl Tenant {
 
     /// The grant that lets a client have tokens for an audience, for itself (`client`) or for its users (`user`).
     pub(crate) fn grant(&self, client_id: &str, audience: &str, subject_type: &str) -> Option<&Object> {
-        self.client_grants.iter().find(|grant| {
-            grant.text("client_id") == client_id
-                && grant.text("audience") == audience
-                && grant.text("subject_type") == subject_type
-        })
+        self.client_grants.find(&grant_key(client_id, audience, subject_type)).next()
     }
 
     /// Whether new clients are enabled on every connection.

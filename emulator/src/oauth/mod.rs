@@ -1,30 +1,27 @@
-//! The token endpoint: who asks, for which grant, and what of it goes into the tenant log.
+//! The endpoints that applications call: tokens, their revocation, `/userinfo`. Here is the token endpoint: who asks, for which grant, and what of it goes into the tenant log.
 
+mod assertion;
 mod client;
+mod code;
 mod password;
+mod refresh;
 mod tokens;
-
-use std::time::UNIX_EPOCH;
+mod user_info;
 
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, OauthError};
-use crate::keys::Keys;
-use crate::log::{About, Journal};
+use crate::authentication::Authentication;
+use crate::log::About;
+use crate::login::OpaqueToken;
 use crate::request::{Object, ObjectExt as _, Request};
-use crate::tenant::Tenant;
 
-use tokens::Tokens;
+pub(crate) use password::{Refused, log_in, serves};
+pub(crate) use refresh::revoke;
+pub(crate) use tokens::{Login, Tokens, Way, audience, words};
+pub(crate) use user_info::answer as user_info;
 
 const REALM_GRANT: &str = "http://auth0.com/oauth/grant-type/password-realm";
-
-/// One call of the Authentication API.
-pub(crate) struct Authentication<'a> {
-    pub(crate) tenant: &'a mut Tenant,
-    pub(crate) request: &'a Request,
-    pub(crate) keys: &'a Keys,
-    pub(crate) journal: &'a mut Journal,
-}
 
 /// What a grant gave.
 pub(crate) struct Granted {
@@ -33,13 +30,6 @@ pub(crate) struct Granted {
     pub(crate) audience: String,
     /// Whose tokens they are; `None` for the client's own.
     pub(crate) user_id: Option<String>,
-}
-
-impl Authentication<'_> {
-    /// UNIX seconds.
-    pub(crate) fn now(&self) -> u64 {
-        self.request.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-    }
 }
 
 /// `POST /oauth/token`
@@ -81,15 +71,40 @@ fn grant(
     }
     match grant_type {
         "client_credentials" => Tokens::of(call, client).for_client(call.tenant, fields),
+        "authorization_code" => code::redeem(call, fields, client),
+        "refresh_token" => refresh::redeem(call, fields, client),
         "password" => password::by_default_directory(call, fields, client),
         _ => password::by_realm(call, fields, client, required(fields, "realm")?),
     }
+}
+
+/// All tokens of somebody who has just logged in.
+fn give(call: &mut Authentication<'_>, client: &Object, login: &Login) -> Result<Granted, OauthError> {
+    let mut granted = Tokens::of(call, client).for_user(call.tenant, login)?;
+    register(call, login, &granted);
+    if let Some(token) = refresh::issue(call, client, login) {
+        granted.answer["refresh_token"] = token.into();
+    }
+    Ok(granted)
+}
+
+/// Remembers an access token that does not itself say whose it is.
+fn register(call: &mut Authentication<'_>, login: &Login, granted: &Granted) {
+    if !granted.audience.is_empty() {
+        return;
+    }
+    let scopes = words(granted.answer["scope"].as_str().unwrap_or_default()).into_iter().map(str::to_owned).collect();
+    let token = OpaqueToken { user_id: login.user_id.clone(), scopes };
+    let (key, now) = (granted.answer["access_token"].as_str().unwrap_or_default(), call.now());
+    call.logins.access_tokens.put(key, token, now, tokens::DEFAULT_LIFETIME);
 }
 
 /// The types of the log's entries for a grant that was given, and one that was not.
 fn log_types(grant_type: &str) -> Option<(&'static str, &'static str)> {
     Some(match grant_type {
         "client_credentials" => ("seccft", "feccft"),
+        "authorization_code" => ("seacft", "feacft"),
+        "refresh_token" => ("sertft", "fertft"),
         "password" | REALM_GRANT => ("sepft", "fepft"),
         _ => return None,
     })

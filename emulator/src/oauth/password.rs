@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use crate::answer::OauthError;
+use crate::authentication::Authentication;
 use crate::log::About;
-use crate::oauth::tokens::{self, Login, Tokens};
-use crate::oauth::{Authentication, Granted, required};
+use crate::oauth::tokens::{self, Login, Way};
+use crate::oauth::{Granted, give, required};
 use crate::request::{Object, ObjectExt as _};
 use crate::tenant::Connection;
 
@@ -56,12 +57,17 @@ pub(crate) fn by_realm(
         Refused::Blocked => OauthError::new(403, "unauthorized", "user is blocked"),
     })?;
     let login = Login {
-        user_id,
+        client_id: client.text("client_id").to_owned(),
+        user_id: user_id.clone(),
         audience,
         scopes: tokens::words(fields.text("scope")).into_iter().map(str::to_owned).collect(),
+        way: Way::PasswordGrant,
+        nonce: None,
+        auth_time: None,
+        sid: None,
     };
-    let granted = Tokens::of(call, client).for_user(call.tenant, &login)?;
-    call.tenant.note_login(&login.user_id, call.request.received);
+    let granted = give(call, client, &login)?;
+    call.tenant.note_login(&user_id, call.request.received);
     Ok(granted)
 }
 

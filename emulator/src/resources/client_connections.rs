@@ -21,8 +21,7 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Ans
         .connections
         .iter()
         .filter(|connection| connection.clients.contains(id))
-        .filter(|connection| strategies.is_empty() || strategies.contains(&connection.object.text("strategy")))
-        .map(|connection| connections::view(connection, call.caller))
-        .collect();
-    PAGING.answer(request, connections)
+        .map(|connection| &connection.object)
+        .filter(|connection| strategies.is_empty() || strategies.contains(&connection.text("strategy")));
+    PAGING.answer(request, connections, |connection| connections::view(connection, call.caller))
 }

@@ -20,10 +20,8 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
         .client_grants
         .iter()
         .filter(|grant| ["audience", "client_id", "subject_type", "default_for"].iter().all(|key| matches(grant, key)))
-        .filter(|grant| any_organization.is_none_or(|wanted| grant.is_true("allow_any_organization") == wanted))
-        .cloned()
-        .collect();
-    PAGING.answer(request, grants)
+        .filter(|grant| any_organization.is_none_or(|wanted| grant.is_true("allow_any_organization") == wanted));
+    PAGING.answer(request, grants, Object::clone)
 }
 
 pub(crate) fn get(tenant: &mut Tenant, id: &str) -> Result<Answer, Refusal> {

@@ -11,7 +11,7 @@ use crate::management::Call;
 use crate::paging::{Fields, Paging, Style};
 use crate::request::{Object, ObjectExt as _};
 use crate::resources::client_defaults;
-use crate::tenant::Tenant;
+use crate::tenant::{PublicKey, Tenant};
 
 /// Any of these lets a token read clients.
 pub(crate) const READ: &[&str] =
@@ -60,10 +60,8 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
         .filter(|client| global.is_none_or(|wanted| client.is_true("global") == wanted))
         .filter(|client| first_party.is_none_or(|wanted| client.is_true("is_first_party") == wanted))
         .filter(|client| kinds.as_ref().is_none_or(|kinds| kinds.contains(&client.text("app_type"))))
-        .filter(|client| external.is_none_or(|id| client.text("external_client_id") == id))
-        .map(|client| view(client, call.caller))
-        .collect();
-    PAGING.answer(request, clients)
+        .filter(|client| external.is_none_or(|id| client.text("external_client_id") == id));
+    PAGING.answer(request, clients, |client| view(client, call.caller))
 }
 
 pub(crate) fn get(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Answer, Refusal> {
@@ -77,7 +75,7 @@ pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Ref
     check_scopes(&body, call.caller, "create")?;
     check(&body)?;
     check_aliases(tenant, &body, None)?;
-    let credentials = name_credentials(&mut body, &call.timestamp());
+    let (credentials, keys) = name_credentials(&mut body, &call.timestamp());
     let client = client_defaults::complete(body, &tenant.domain, call.keys);
     let id = client.text("client_id").to_owned();
     link_api(tenant, &client)?;
@@ -87,6 +85,7 @@ pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Ref
         }
     }
     tenant.clients.insert(id, client.clone());
+    tenant.credentials.extend(keys);
 
     let mut answer = with_secret(client);
     answer.insert("encrypted".into(), true.into());
@@ -260,16 +259,22 @@ fn merge(current: &mut Object, sent: Object) {
 }
 
 /// Gives ids to the credentials of a new client, and leaves no more than the ids in it. The create answer shows them whole: that is
-/// what is returned, by property.
-fn name_credentials(body: &mut Object, now: &str) -> Object {
+/// what is returned, by property, and beside it the public keys by id.
+fn name_credentials(body: &mut Object, now: &str) -> (Object, Vec<(String, PublicKey)>) {
     let mut whole = Object::new();
+    let mut keys = vec![];
     for property in ["client_authentication_methods", "signed_request_object"] {
         let Some(value) = body.get_mut(property) else { continue };
         let mut shown = value.clone();
         for_each_credential(&mut shown, &mut |credential| {
             let Value::Object(credential) = credential else { return };
+            let pem = credential.get("pem").and_then(Value::as_str).unwrap_or_default().to_owned();
             read_pem(credential);
-            credential.insert("id".into(), ids::credential_id().into());
+            let id = ids::credential_id();
+            if credential.text("credential_type") == "public_key" {
+                keys.push((id.clone(), PublicKey { pem, algorithm: credential.text("alg").to_owned() }));
+            }
+            credential.insert("id".into(), id.into());
             credential.insert("created_at".into(), now.into());
             credential.insert("updated_at".into(), now.into());
         });
@@ -277,7 +282,7 @@ fn name_credentials(body: &mut Object, now: &str) -> Object {
         for_each_credential(&mut shown, &mut |credential| *credential = json!({ "id": credential["id"] }));
         *value = shown;
     }
-    whole
+    (whole, keys)
 }
 
 /// A credential shows what its key or certificate says, not the thing itself (recorded).

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Refusal};
 use crate::management::Call;
 use crate::paging::{Paging, Style};
-use crate::request::{ObjectExt as _, object_of};
+use crate::request::{Object, ObjectExt as _, object_of};
 use crate::resources::{clients, connections};
 use crate::tenant::Tenant;
 
@@ -14,8 +14,8 @@ const PAGING: Paging =
 
 pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Answer, Refusal> {
     let connection = tenant.connections.get(id).ok_or_else(connections::inexistent)?;
-    let clients = connection.clients.iter().map(|client| object_of(json!({ "client_id": client }))).collect();
-    PAGING.answer(call.request, clients)
+    let clients = connection.clients.iter().map(|client| object_of(json!({ "client_id": client })));
+    PAGING.answer(call.request, clients, Object::clone)
 }
 
 /// A delta: clients that are not named keep what they have. All or nothing.

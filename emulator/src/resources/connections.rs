@@ -32,17 +32,16 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
     let connections = tenant
         .connections
         .iter()
-        .filter(|connection| request.parameter("name").is_none_or(|name| connection.object.text("name") == name))
-        .filter(|connection| strategies.is_empty() || strategies.contains(&connection.object.text("strategy")))
-        .map(|connection| view(connection, call.caller))
-        .collect();
-    PAGING.answer(request, connections)
+        .map(|connection| &connection.object)
+        .filter(|connection| request.parameter("name").is_none_or(|name| connection.text("name") == name))
+        .filter(|connection| strategies.is_empty() || strategies.contains(&connection.text("strategy")));
+    PAGING.answer(request, connections, |connection| view(connection, call.caller))
 }
 
 pub(crate) fn get(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Answer, Refusal> {
     let fields = Fields::of(call.request)?;
     let connection = tenant.connections.get(id).ok_or_else(inexistent)?;
-    Ok(Answer::ok(fields.select(view(connection, call.caller), ALWAYS)))
+    Ok(Answer::ok(fields.select(view(&connection.object, call.caller), ALWAYS)))
 }
 
 pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refusal> {
@@ -141,8 +140,8 @@ pub(crate) fn inexistent() -> Refusal {
 }
 
 /// A connection as a token's scopes let it be seen.
-pub(crate) fn view(connection: &Connection, caller: &Caller) -> Object {
-    without_hidden(connection.object.clone(), caller)
+pub(crate) fn view(connection: &Object, caller: &Caller) -> Object {
+    without_hidden(connection.clone(), caller)
 }
 
 fn without_hidden(mut connection: Object, caller: &Caller) -> Object {

@@ -27,13 +27,9 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
         let what = format!("Array is too long ({}), maximum 10", wanted.len());
         return Err(Refusal::invalid_query(what, "identifiers"));
     }
-    let apis = tenant
-        .resource_servers
-        .iter()
-        .filter(|api| wanted.is_empty() || wanted.contains(&api.text("identifier")))
-        .cloned()
-        .collect();
-    PAGING.answer(call.request, apis)
+    let apis = tenant.resource_servers.iter();
+    let apis = apis.filter(|api| wanted.is_empty() || wanted.contains(&api.text("identifier")));
+    PAGING.answer(call.request, apis, Object::clone)
 }
 
 pub(crate) fn get(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<Answer, Refusal> {

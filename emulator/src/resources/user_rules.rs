@@ -145,16 +145,12 @@ pub(crate) fn is_taken(
     key: &str,
     id: Option<&str>,
 ) -> bool {
-    let Some(value) = body.get(key).filter(|value| value.is_string()) else { return false };
+    let Some(value) = body.get(key).and_then(Value::as_str) else { return false };
     let email = options.object(&["attributes", "email"]);
     if key == "email" && email.is_some_and(|email| email.get("unique") == Some(&false.into())) {
         return false;
     }
-    tenant.users.iter().any(|user| {
-        user.connection == connection
-            && user.profile.get(key) == Some(value)
-            && Some(user.profile.text("user_id")) != id
-    })
+    tenant.users_with(connection, key, value).any(|user| Some(user.profile.text("user_id")) != id)
 }
 
 /// `update:users_app_metadata` is for `app_metadata`, `update:users` for all else. Auth0's description lists both for the endpoint

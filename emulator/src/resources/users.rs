@@ -18,12 +18,8 @@ const PAGING: Paging = Paging { key: "users", id: "user_id", always: &[], defaul
 pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refusal> {
     let request = call.request;
     let query = request.parameter("q").map(user_search::Query::parse).transpose()?;
-    let mut users: Vec<_> = tenant
-        .users
-        .iter()
-        .filter(|user| query.as_ref().is_none_or(|query| query.matches(&user.profile)))
-        .map(|user| user.profile.clone())
-        .collect();
+    let users = tenant.users.iter().map(|user| &user.profile);
+    let mut users: Vec<_> = users.filter(|profile| query.as_ref().is_none_or(|query| query.matches(profile))).collect();
     if let Some(sort) = request.parameter("sort") {
         let (field, order) = sort.split_once(':').unwrap_or((sort, "1"));
         users.sort_by(|a, b| a.text(field).cmp(b.text(field)));
@@ -31,7 +27,7 @@ pub(crate) fn list(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Refus
             users.reverse();
         }
     }
-    PAGING.answer(request, users)
+    PAGING.answer(request, users, Object::clone)
 }
 
 /// Case-sensitive: e-mails of databases are stored in lower case, so that is how to ask.
@@ -41,7 +37,7 @@ pub(crate) fn by_email(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, R
         let message = "Query validation error: 'Missing required property: email'.";
         return Err(Refusal::new(400, "invalid_query_string", message));
     };
-    let users = tenant.users.iter().filter(|user| user.profile.text("email") == email);
+    let users = tenant.users_by_email(email);
     Ok(Answer::ok(users.map(|user| fields.select(user.profile.clone(), &[])).collect::<Vec<_>>()))
 }
 
@@ -105,7 +101,7 @@ pub(crate) fn update(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<A
     let passwords = user_rules::password(&body, options, &user.profile, &user.passwords)?;
 
     let now = call.timestamp();
-    let user = tenant.users.get_mut(id).ok_or_else(inexistent)?;
+    let mut user = user.clone();
     if !passwords.is_empty() {
         user.passwords.splice(0..0, passwords);
         user.passwords.truncate(Digest::KEPT);
@@ -113,7 +109,9 @@ pub(crate) fn update(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<A
     }
     change_profile(&mut user.profile, body);
     user.profile.insert("updated_at".into(), now.into());
-    Ok(Answer::ok(user.profile.clone()))
+    let answer = Answer::ok(user.profile.clone());
+    tenant.users.replace(id, user);
+    Ok(answer)
 }
 
 pub(crate) fn delete(tenant: &mut Tenant, id: &str) -> Result<Answer, Refusal> {

@@ -92,3 +92,20 @@ async fn the_control_interface_refuses_what_it_does_not_understand() {
         assert_eq!((got, body["message"].is_string()), (status, true), "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_page_stands_alone() {
+    let tenant = Tenant::start().await;
+    for path in ["/emulator/", "/emulator"] {
+        let page = tenant.http.get(tenant.url(path)).send().await.unwrap();
+        assert_eq!(
+            (page.status().as_u16(), &page.headers()["content-type"]),
+            (200, &"text/html; charset=utf-8".parse().unwrap())
+        );
+        let html = page.text().await.unwrap();
+        assert!(html.contains("/emulator/state") && html.contains("/emulator/requests"));
+        for elsewhere in ["http://", "https://", "src=", "innerHTML", "secret"] {
+            assert!(!html.contains(elsewhere), "{elsewhere}");
+        }
+    }
+}
