@@ -114,7 +114,9 @@ async fn lead(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let identity = std::env::var("POD_NAME").unwrap_or_else(|_| format!("auth0-operator-{}", std::process::id()));
+    let name = std::env::var("POD_NAME").unwrap_or_else(|_| "auth0-operator".to_owned());
+    // Never the same for two replicas, whatever they are called: each would take the Lease for its own.
+    let identity = format!("{name}-{}", controller::random_hex(4).map_err(controller::Error::from)?);
     let mut candidacy = Candidacy::stand(client.clone(), namespace, &identity).await.map_err(Failure::Lease)?;
     tracing::info!(identity, "standing by");
     let lost = tokio::select! {

@@ -76,7 +76,7 @@ fn fresh() -> Result<Secret, Error> {
 }
 
 /// So many random bytes, in hex.
-pub(super) fn random_hex(bytes: usize) -> Result<String, Error> {
+pub(crate) fn random_hex(bytes: usize) -> Result<String, Error> {
     let mut random = vec![0; bytes];
     aws_lc_rs::rand::fill(&mut random).map_err(|_| Error::Randomness)?;
     Ok(random.iter().fold(String::new(), |mut text, byte| {

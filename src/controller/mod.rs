@@ -32,6 +32,7 @@ mod tenants;
 mod wake;
 
 pub use identity::Error as IdentityError;
+pub(crate) use identity::random_hex;
 pub use leader::Candidacy;
 pub use options::Options;
 

@@ -136,6 +136,19 @@ impl<K: Kind> Pass<K> {
         !self.spec_changed() && is_true(conditions_of::<K>(&self.before), READY)
     }
 
+    /// Takes something into the status, as the kind sees it in the situation of before.
+    pub(super) fn note(
+        &mut self,
+        tenant: &TenantFacts,
+        knowledge: &Knowledge,
+        take: impl FnOnce(&K::Wish, &mut <K::Wish as Managed>::Status, &Situation<'_, <K::Wish as Managed>::Status>),
+    ) {
+        let before = self.status.clone();
+        let mut status = std::mem::take(&mut self.status);
+        take(self.spec(), &mut status, &self.situation(tenant, knowledge, &before));
+        self.status = status;
+    }
+
     /// Puts our finalizer on, on condition that the resource is as we read it.
     pub(super) async fn add_finalizer(&mut self) -> Result<(), Stop> {
         if self.has_finalizer {

@@ -220,32 +220,29 @@ impl<K: Kind> Pass<K> {
             self.add_finalizer().await?;
         }
         let facts = admitted.connected.tenant.facts();
-        let before = self.status.clone();
-        let mut status = std::mem::take(&mut self.status);
-        let situation = self.situation(facts, knowledge, &before);
-        for found in &plan.found {
-            self.spec().record_found(&mut status, found, &situation);
-        }
-        let unannounced = status.clone();
-        self.spec().announce(&mut status, plan, &situation);
-        let mut is_announcement = status != unannounced;
-        let common = K::Wish::common_mut(&mut status);
+        self.note(facts, knowledge, |spec, status, situation| {
+            for found in &plan.found {
+                spec.record_found(status, found, situation);
+            }
+        });
+        let unannounced = self.status.clone();
+        self.note(facts, knowledge, |spec, status, situation| spec.announce(status, plan, situation));
+        let mut is_announcement = self.status != unannounced;
+        let (generation, managed) = (self.generation(), self.spec().managed(&self.owner));
+        let pending = first_create.map(|call| self.pending(call));
+        let common = K::Wish::common_mut(&mut self.status);
         common.tenant = Some(pin(&admitted.resource.spec));
         if let Some(call) = first_create {
-            common.pending = Some(self.pending(call));
+            common.pending = pending;
             // A field that left the spec in the same pass is not forgotten when its own call fails.
-            for path in self.spec().managed(&self.owner) {
-                if !common.managed.contains(&path) {
-                    common.managed.push(path);
-                }
-            }
-            let creating = Refusal::new(Reason::Creating, format!("about to {call} in the tenant"));
-            if common.observed_generation != Some(self.generation()) {
-                Verdicts::of(common).end(&creating, self.generation(), Timestamp::now());
+            let new: Vec<_> = managed.into_iter().filter(|path| !common.managed.contains(path)).collect();
+            common.managed.extend(new);
+            if common.observed_generation != Some(generation) {
+                let creating = Refusal::new(Reason::Creating, format!("about to {call} in the tenant"));
+                Verdicts::of(common).end(&creating, generation, Timestamp::now());
             }
             is_announcement = true;
         }
-        self.status = status;
         if is_announcement {
             self.write_status(true).await?;
         }
@@ -286,15 +283,10 @@ impl<K: Kind> Pass<K> {
                 }
                 answer => answer?,
             };
-            let before = self.status.clone();
-            let mut status = std::mem::take(&mut self.status);
-            self.spec().record(
-                &mut status,
-                call,
-                &answer.object(),
-                &self.situation(tenant.facts(), knowledge, &before),
-            );
-            self.status = status;
+            let object = answer.object();
+            self.note(tenant.facts(), knowledge, |spec, status, situation| {
+                spec.record(status, call, &object, situation);
+            });
             let sent = match call {
                 Call::Update { body, .. } => body.secrets.get("client_secret").cloned(),
                 _ => None,
@@ -317,9 +309,7 @@ impl<K: Kind> Pass<K> {
         let reference = self.owner_reference()?;
         let existing = knowledge.references.outputs.get(&output.name);
         output::write(&self.shared().client, &self.owner, &reference, &output, existing).await?;
-        let mut status = std::mem::take(&mut self.status);
-        self.spec().record_output(&mut status, &output);
-        self.status = status;
+        self.note(facts, knowledge, |spec, status, _| spec.record_output(status, &output));
         Ok(())
     }
 }

@@ -107,15 +107,10 @@ impl<K: Kind> Pass<K> {
         let mut created = Created::default();
         for call in &calls {
             let answer = tenant.execute(call, &mut created).await?;
-            let before = self.status.clone();
-            let mut status = std::mem::take(&mut self.status);
-            self.spec().record(
-                &mut status,
-                call,
-                &answer.object(),
-                &self.situation(tenant.facts(), knowledge, &before),
-            );
-            self.status = status;
+            let object = answer.object();
+            self.note(tenant.facts(), knowledge, |spec, status, situation| {
+                spec.record(status, call, &object, situation);
+            });
             tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, %call, "done in the tenant");
         }
         Ok(())

@@ -196,7 +196,7 @@ impl Call {
         }
     }
 
-    /// The paths that the call writes, for events and for `status.managed`. Never values.
+    /// The paths that the call writes, for messages. Never values.
     pub fn paths(&self) -> Vec<String> {
         match self {
             Self::Create { body, .. } | Self::Update { body, .. } => {

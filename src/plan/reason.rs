@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Why the condition `Ready` is as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is its own explanation; docs/reasons.md says more")]
+#[allow(missing_docs, reason = "each is its own explanation")]
 pub enum Reason {
     Available,
     Pending,
