@@ -2,10 +2,14 @@
 //!
 //! A real Kubernetes control plane, an emulated Auth0 tenant and the operator as a process of its own; then the manifests of
 //! `deploy/samples`, as a user would apply them. When they are Ready, an application takes the Secret that the operator wrote,
-//! gets a token for the API, and logs a user in; both tokens are verified as the API itself would. The demo then stays up for
-//! kubectl until ctrl-c; with `--once` it ends.
+//! gets a token for the API, and logs a user in through the tenant's login page; all tokens are verified as the API itself would.
+//! The demo then stays up for kubectl until ctrl-c; with `--once` it ends.
 //!
 //! It fails, with a line that says why, as soon as anything is not as it should be.
+
+// What the application and the user's browser do; the tests' too.
+#[path = "../tests/support/login.rs"]
+mod login;
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +24,6 @@ use std::{
 use auth0_emulator::{Config, Emulator};
 use auth0_operator::{cli, crd};
 use controlplane::ControlPlane;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use k8s_openapi::{
     api::core::v1::Secret, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -29,10 +32,11 @@ use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
     runtime::{conditions::is_crd_established, wait::await_condition},
 };
+use login::{Application, CALLBACK};
 use serde_json::Value;
 
 /// Whatever goes wrong ends the demo, in words.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The files of `deploy/samples`, in the order of the story; the operator does not mind.
 const SAMPLES: [&str; 4] = ["tenant.yaml", "api.yaml", "connection.yaml", "user.yaml"];
@@ -91,24 +95,27 @@ async fn demo(is_once: bool) -> Result<()> {
     print_calls(emulator.url()).await?;
 
     headline("An application uses the API");
-    let application = Application::from_secret(&kubernetes, "basic-calculator-client").await?;
+    let application = Application::new(secret_values(&kubernetes, "basic-calculator-client").await?, CALLBACK)?;
     done("the Secret basic-calculator-client holds all that it needs; it gets nothing else");
     let claims = application.verify(&application.client_token().await?, &application.audience).await?;
     print_token("a client-credentials token for the API", &claims, &["iss", "aud", "sub", "gty", "scope"]);
     expect_scopes(&claims, &application.scope)?;
 
-    headline("A user logs in");
+    headline("A user logs in, by authorization code with PKCE");
     let password =
         secret_values(&kubernetes, "ada").await?.remove("password").ok_or("the Secret ada holds no password")?;
-    let login = application.log_in("BasicCalculator", "ada@example.com", &password).await?;
-    let claims = application.verify(text(&login, "access_token")?, &application.audience).await?;
-    print_token("her token for the API", &claims, &["iss", "aud", "sub", "gty", "scope"]);
-    let claims = application.verify(text(&login, "id_token")?, &application.client_id).await?;
-    print_token("her ID token for the application", &claims, &["iss", "aud", "sub", "name", "email", "email_verified"]);
-    if application.log_in("BasicCalculator", "ada@example.com", "wrong").await.is_ok() {
-        return Err("a wrong password was let in".into());
+    let user = application.log_in("ada@example.com", &password).await?;
+    done("the login page took her password, and the callback a code for the application");
+    print_token("her token for the API", &user.access, &["iss", "aud", "sub", "scope"]);
+    print_token(
+        "her ID token for the application",
+        &user.identity,
+        &["iss", "aud", "sub", "name", "email", "email_verified"],
+    );
+    match application.log_in("ada@example.com", "wrong").await {
+        Ok(_) => return Err("a wrong password was let in".into()),
+        Err(words) => done(&format!("a wrong password lets nobody in; the page says: {words}")),
     }
-    done("a wrong password lets nobody in");
 
     if !is_once {
         stay_up(&control_plane, &emulator, &mut operator).await?;
@@ -234,7 +241,7 @@ impl Operator {
     }
 
     /// The last words of its log, for an error.
-    fn explain(&self, error: &str) -> Box<dyn std::error::Error> {
+    fn explain(&self, error: &str) -> Box<dyn std::error::Error + Send + Sync> {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         format!("{error}\nthe operator's last words:\n{}", lines[lines.len().saturating_sub(10)..].join("\n")).into()
@@ -281,84 +288,13 @@ async fn print_calls(endpoint: &str) -> Result<()> {
     Ok(())
 }
 
-/// What an application knows: the values of the Secret that the operator keeps for it, nothing else.
-struct Application {
-    client_id: String,
-    client_secret: String,
-    audience: String,
-    issuer: String,
-    token_url: String,
-    jwks_uri: String,
-    scope: String,
-    http: reqwest::Client,
-}
-
-impl Application {
-    async fn from_secret(kubernetes: &Client, name: &str) -> Result<Self> {
-        let mut values = secret_values(kubernetes, name).await?;
-        let mut value = |key: &str| values.remove(key).ok_or(format!("the Secret {name} has no {key}"));
-        Ok(Self {
-            client_id: value("clientId")?,
-            client_secret: value("clientSecret")?,
-            audience: value("audience")?,
-            issuer: value("issuer")?,
-            token_url: value("tokenUrl")?,
-            jwks_uri: value("jwksUri")?,
-            scope: value("scope")?,
-            http: reqwest::Client::new(),
-        })
-    }
-
-    async fn client_token(&self) -> Result<String> {
-        let answer = self.token(&[("grant_type", "client_credentials")]).await?;
-        Ok(text(&answer, "access_token")?.to_owned())
-    }
-
-    async fn log_in(&self, realm: &str, username: &str, password: &str) -> Result<Value> {
-        let grant = ("grant_type", "http://auth0.com/oauth/grant-type/password-realm");
-        let scope = format!("openid profile email {}", self.scope);
-        self.token(&[grant, ("realm", realm), ("username", username), ("password", password), ("scope", &scope)]).await
-    }
-
-    async fn token(&self, grant: &[(&str, &str)]) -> Result<Value> {
-        let client = [
-            ("client_id", self.client_id.as_str()),
-            ("client_secret", &self.client_secret),
-            ("audience", &self.audience),
-        ];
-        let response = self.http.post(&self.token_url).form(&[grant, &client].concat()).send().await?;
-        let (status, answer): (_, Value) = (response.status(), response.json().await?);
-        if status.is_success() {
-            Ok(answer)
-        } else {
-            Err(format!("no token: {status} {}", answer["error_description"]).into())
-        }
-    }
-
-    /// The claims of a token, once signature, issuer, audience and expiry are proven.
-    async fn verify(&self, token: &str, audience: &str) -> Result<Value> {
-        let keys: JwkSet = self.http.get(&self.jwks_uri).send().await?.json().await?;
-        let key_id = jsonwebtoken::decode_header(token)?.kid.ok_or("a token that names no key")?;
-        let key = keys.find(&key_id).ok_or("a token signed with a key that the tenant does not publish")?;
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        Ok(jsonwebtoken::decode(token, &DecodingKey::from_jwk(key)?, &validation)?.claims)
-    }
-}
-
-fn text<'a>(answer: &'a Value, key: &str) -> Result<&'a str> {
-    answer[key].as_str().ok_or(format!("an answer without {key}").into())
-}
-
 fn expect_scopes(claims: &Value, expected: &str) -> Result<()> {
     let sorted = |scopes: &str| {
         let mut scopes: Vec<_> = scopes.split(' ').map(str::to_owned).collect();
         scopes.sort();
         scopes
     };
-    let scopes = text(claims, "scope")?;
+    let scopes = claims["scope"].as_str().ok_or("a token without scope")?;
     if sorted(scopes) == sorted(expected) { Ok(()) } else { Err(format!("the token's scopes are {scopes}").into()) }
 }
 

@@ -129,9 +129,7 @@ async fn a_changed_password_is_one_write_and_the_old_one_is_out() {
     bench.tenant.until_calls("a write of the password", |calls| calls.iter().any(|call| call == "PATCH users/*")).await;
     bench.force(USER, "after-the-password").await;
     assert_eq!(bench.tenant.writes().await, ["PATCH users/*"]);
-    let secret = bench.secret(OUTPUT).await;
-    let (status, answer) = bench.tenant.login(&secret["clientId"], &secret["clientSecret"], &bench.samples).await;
-    assert_ne!(status, 200, "{answer}");
+    assert_eq!(bench.log_in(&bench.samples.password()).await.err().as_deref(), Some("Wrong email or password"));
 }
 
 #[tokio::test]

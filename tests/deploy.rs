@@ -1,5 +1,12 @@
 //! What a user applies, applied: `deploy/` on a real control plane, and the operator running with no more rights than it grants.
-#![expect(clippy::unwrap_used, reason = "clippy lets the functions of tests panic, but not those that they share")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml's exception leaves out what tests share"
+)]
+
+mod support;
 
 use std::{
     fs::{self, File},
@@ -14,6 +21,7 @@ use auth0_operator::crd;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use controlplane::ControlPlane;
 use serde_json::{Value, json};
+use support::login::{Application, CALLBACK};
 
 /// Of the samples.
 const DOMAIN: &str = "example.eu.auth0.com";
@@ -173,18 +181,10 @@ impl House {
     async fn lets_in(&self, password: &str) -> bool {
         let application = self.kubectl(&["get", "secret", "basic-calculator-client", "-o", "json"], "");
         let application: Value = serde_json::from_str(&application).unwrap();
-        let value = |key: &str| {
-            String::from_utf8(STANDARD.decode(application["data"][key].as_str().unwrap()).unwrap()).unwrap()
-        };
-        let form = [
-            ("grant_type", "http://auth0.com/oauth/grant-type/password-realm".to_owned()),
-            ("realm", "BasicCalculator".to_owned()),
-            ("username", "ada@example.com".to_owned()),
-            ("password", password.to_owned()),
-            ("client_id", value("clientId")),
-            ("client_secret", value("clientSecret")),
-        ];
-        reqwest::Client::new().post(value("tokenUrl")).form(&form).send().await.unwrap().status().is_success()
+        let text = |value: &Value| String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
+        let values = application["data"].as_object().unwrap().iter();
+        let secret = values.map(|(key, value)| (key.clone(), text(value))).collect();
+        Application::new(secret, CALLBACK).unwrap().log_in("ada@example.com", password).await.is_ok()
     }
 }
 

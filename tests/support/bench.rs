@@ -5,6 +5,7 @@ use super::{
     cluster::Cluster,
     history::History,
     kubectl::kubectl,
+    login::{Application, CALLBACK, User},
     object::{KINDS, Object, resource},
     operator,
     samples::{ALL, API, CONNECTION, OUTPUT, Samples, TENANT, USER, merge},
@@ -194,9 +195,14 @@ impl Bench {
 
     /// The user can log in, with the password of the samples.
     pub(crate) async fn assert_login(&self) {
-        let secret = self.secret(OUTPUT).await;
-        let (status, answer) = self.tenant.login(&secret["clientId"], &secret["clientSecret"], &self.samples).await;
-        assert_eq!(status, 200, "{answer}");
+        let user = self.log_in(&self.samples.password()).await.unwrap();
+        assert_eq!(user.identity["email"], self.samples.email());
+    }
+
+    /// The samples' user logs in to their application. Fails with the words that the user sees.
+    pub(crate) async fn log_in(&self, password: &str) -> Result<User, String> {
+        let application = Application::new(self.secret(OUTPUT).await, CALLBACK).unwrap();
+        application.log_in(&self.samples.email(), password).await.map_err(|error| error.to_string())
     }
 
     /// Type and reason of the events about an object, oldest first; one that was repeated says so.

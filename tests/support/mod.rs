@@ -5,9 +5,11 @@
 #![allow(dead_code, reason = "each test binary takes its part")]
 
 pub(crate) mod bench;
+pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod history;
 pub(crate) mod kubectl;
+pub(crate) mod login;
 pub(crate) mod object;
 pub(crate) mod operator;
 pub(crate) mod samples;

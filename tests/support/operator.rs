@@ -14,7 +14,7 @@ static LOG: Mutex<String> = Mutex::new(String::new());
 
 /// `$@` is the program. It is killed at the end of standard input, a pipe that the test process holds, so that it ends with the
 /// test process, however that ends. The first line is its process id.
-const SUPERVISE: &str = r#"
+pub(crate) const SUPERVISE: &str = r#"
 exec 3<&0 </dev/null
 "$@" 3<&- >&2 & program=$!
 echo "$program"

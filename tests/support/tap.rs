@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, header},
     response::Response,
 };
+use reqwest::{Client, redirect::Policy};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -41,7 +42,7 @@ struct Held {
     hold: Hold,
     is_used: AtomicBool,
     holds: Notify,
-    http: reqwest::Client,
+    http: Client,
 }
 
 impl Tap {
@@ -54,7 +55,7 @@ impl Tap {
             hold,
             is_used: AtomicBool::new(false),
             holds: Notify::new(),
-            http: reqwest::Client::new(),
+            http: Client::builder().redirect(Policy::none()).build().unwrap(),
         });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&held));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

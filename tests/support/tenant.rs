@@ -1,6 +1,6 @@
 //! An emulated tenant, seen from outside: what it holds, what it was asked, and what shall go wrong.
 
-use super::{DEADLINE, samples::Samples};
+use super::DEADLINE;
 use auth0_emulator::{Config, Emulator};
 use reqwest::{Client, Method, Response};
 use serde_json::{Map, Value, json};
@@ -150,41 +150,13 @@ impl Tenant {
 
     /// What client credentials are answered with for an audience: status and body.
     pub(crate) async fn token(&self, client_id: &str, client_secret: &str, audience: &str) -> (u16, Value) {
-        self.oauth(&json!({
+        let body = json!({
             "grant_type": "client_credentials",
             "client_id": client_id,
             "client_secret": client_secret,
             "audience": audience,
-        }))
-        .await
-    }
-
-    /// What a login of the samples' user through a client is answered with: status and body.
-    pub(crate) async fn login(&self, client_id: &str, client_secret: &str, samples: &Samples) -> (u16, Value) {
-        self.login_as(client_id, client_secret, samples, &samples.password()).await
-    }
-
-    /// The same with another password than the samples'.
-    pub(crate) async fn login_as(
-        &self,
-        client_id: &str,
-        client_secret: &str,
-        samples: &Samples,
-        password: &str,
-    ) -> (u16, Value) {
-        self.oauth(&json!({
-            "grant_type": "http://auth0.com/oauth/grant-type/password-realm",
-            "realm": samples.connection(),
-            "username": samples.email(),
-            "password": password,
-            "client_id": client_id,
-            "client_secret": client_secret,
-        }))
-        .await
-    }
-
-    async fn oauth(&self, body: &Value) -> (u16, Value) {
-        let answer = self.http.post(format!("{}/oauth/token", self.url())).json(body).send().await.unwrap();
+        });
+        let answer = self.http.post(format!("{}/oauth/token", self.url())).json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
