@@ -27,6 +27,7 @@ pub(crate) const SCOPES: &[(&str, &str)] = &[
     ("read:client_credentials", "Read Client Credentials"),
     ("create:client_credentials", "Create Client Credentials"),
     ("update:client_credentials", "Update Client Credentials"),
+    ("delete:client_credentials", "Delete Client Credentials"),
     ("update:client_token_vault_privileged_access", "Update Client Token Vault Privileged Access"),
     ("read:client_grants", "Read Client Grants"),
     ("create:client_grants", "Create Client Grants"),
@@ -47,6 +48,7 @@ pub(crate) const SCOPES: &[(&str, &str)] = &[
     ("read:logs", "Read Logs"),
     ("read:tenant_settings", "Read Tenant Settings"),
     ("update:tenant_settings", "Update Tenant Settings"),
+    ("read:actions", "Read Actions"),
 ];
 
 /// The client whose token a request carries.

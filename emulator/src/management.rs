@@ -9,8 +9,10 @@ use crate::answer::{Answer, Refusal};
 use crate::keys::Keys;
 use crate::log::TenantLog;
 use crate::request::{Object, Request};
-use crate::resources::{client_connections, client_grants, clients, connection_clients, connections};
-use crate::resources::{logs, resource_servers, tenant_settings, users};
+use crate::resources::{
+    client_connections, client_credentials, client_grants, clients, connection_clients, connections,
+};
+use crate::resources::{logs, not_emulated, resource_servers, tenant_settings, users};
 use crate::schema::{Schema, Schemas};
 use crate::tenant::Tenant;
 
@@ -66,7 +68,10 @@ pub(crate) fn answer(
     let now = request.received;
     tenant.deletions.retain(|deletion| deletion.over > now);
     let answer = || {
-        let (scopes, act) = endpoint(request).ok_or_else(Refusal::not_found)?;
+        let Some((scopes, act)) = endpoint(request) else {
+            let scope = not_emulated::scope(request).ok_or_else(Refusal::not_found)?;
+            return caller.and(Err(Refusal::insufficient_scope(&[&scope])));
+        };
         let caller = caller?;
         caller.need_any(scopes)?;
         act(tenant, &Call { request, caller, log, keys, schemas, now })
@@ -100,6 +105,22 @@ fn endpoint(request: &Request) -> Option<Endpoint<'_>> {
         }
         ("GET", ["clients", id, "connections"]) => {
             (&["read:connections"], Box::new(|tenant, call| client_connections::list(tenant, call, id)))
+        }
+        ("GET", ["clients", id, "credentials"]) => {
+            (&["read:client_credentials"], Box::new(|tenant, _| client_credentials::list(tenant, id)))
+        }
+        ("POST", ["clients", id, "credentials"]) => {
+            (&["create:client_credentials"], Box::new(|tenant, call| client_credentials::create(tenant, call, id)))
+        }
+        ("GET", ["clients", client, "credentials", id]) => {
+            (&["read:client_credentials"], Box::new(|tenant, _| client_credentials::get(tenant, client, id)))
+        }
+        ("PATCH", ["clients", client, "credentials", id]) => (
+            &["update:client_credentials"],
+            Box::new(|tenant, call| client_credentials::update(tenant, call, client, id)),
+        ),
+        ("DELETE", ["clients", client, "credentials", id]) => {
+            (&["delete:client_credentials"], Box::new(|tenant, _| client_credentials::delete(tenant, client, id)))
         }
 
         ("GET", ["client-grants"]) => (&["read:client_grants"], Box::new(client_grants::list)),
@@ -146,6 +167,8 @@ fn endpoint(request: &Request) -> Option<Endpoint<'_>> {
 
         ("GET", ["tenants", "settings"]) => (&["read:tenant_settings"], Box::new(tenant_settings::get)),
         ("PATCH", ["tenants", "settings"]) => (&["update:tenant_settings"], Box::new(tenant_settings::update)),
+
+        ("GET", ["actions", "actions"]) => (&["read:actions"], Box::new(not_emulated::actions)),
 
         _ => return None,
     };

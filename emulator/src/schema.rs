@@ -16,6 +16,7 @@ use crate::formats::Format;
 pub(crate) struct Schemas {
     pub(crate) resource_servers: Requests,
     pub(crate) clients: Requests,
+    pub(crate) client_credentials: Requests,
     pub(crate) client_grants: Requests,
     pub(crate) connections: Requests,
     pub(crate) connection_clients: Schema,
@@ -36,6 +37,9 @@ impl Schemas {
         Ok(Self {
             resource_servers: Requests::read(&serde_json::from_str(include_str!("schemas/resource_servers.json"))?)?,
             clients: Requests::read(&serde_json::from_str(include_str!("schemas/clients.json"))?)?,
+            client_credentials: Requests::read(&serde_json::from_str(include_str!(
+                "schemas/client_credentials.json"
+            ))?)?,
             client_grants: Requests::read(&serde_json::from_str(include_str!("schemas/client_grants.json"))?)?,
             connection_clients: Schema::read(&connections, "clients")?,
             connections: Requests::read(&connections)?,

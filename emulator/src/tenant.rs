@@ -10,6 +10,7 @@ use crate::keys::Keys;
 use crate::management::timestamp;
 use crate::password::Digest;
 use crate::request::{Object, ObjectExt as _, object_of};
+use crate::resources::client_credentials::Credential;
 use crate::resources::{client_defaults, resource_servers};
 use crate::store::Store;
 use crate::{access, ids};
@@ -19,22 +20,14 @@ pub(crate) struct Tenant {
     pub(crate) domain: String,
     pub(crate) resource_servers: Store<Object>,
     pub(crate) clients: Store<Object>,
-    /// The public keys of clients, by the ids of their credentials. No answer shows them.
-    pub(crate) credentials: HashMap<String, PublicKey>,
+    /// What clients prove who they are by, by the ids of the clients.
+    pub(crate) credentials: HashMap<String, Store<Credential>>,
     pub(crate) client_grants: Store<Object>,
     pub(crate) connections: Store<Connection>,
     /// Connections that are gone from every read while their deletion goes on.
     pub(crate) deletions: Vec<Deletion>,
     pub(crate) users: Store<User>,
     pub(crate) settings: Object,
-}
-
-/// What a client's assertions are verified by.
-#[derive(Clone)]
-pub(crate) struct PublicKey {
-    pub(crate) pem: String,
-    /// RS256, RS384 or PS256.
-    pub(crate) algorithm: String,
 }
 
 #[derive(Clone)]

@@ -28,9 +28,10 @@ pub(crate) fn is_proof(call: &mut Authentication<'_>, fields: &Object, client: &
     }
     let Some(credentials) = client.object(&["client_authentication_methods", "private_key_jwt"]) else { return false };
     let ids = credentials.get("credentials").and_then(Value::as_array).into_iter().flatten();
-    let keys = ids.filter_map(|credential| call.tenant.credentials.get(credential["id"].as_str()?));
+    let own = call.tenant.credentials.get(client.text("client_id"));
+    let keys = ids.filter_map(|credential| own?.get(credential["id"].as_str()?)?.public_key(call.request.received));
     let issuer = call.tenant.issuer();
-    let claims = keys.filter_map(|key| verified(assertion, &key.pem, &key.algorithm, &issuer)).next();
+    let claims = keys.filter_map(|(pem, algorithm)| verified(assertion, pem, algorithm, &issuer)).next();
     let Some(claims) = claims else { return false };
     let (client_id, now) = (client.text("client_id"), call.now());
     let jti = claims.text("jti");

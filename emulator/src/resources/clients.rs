@@ -4,14 +4,12 @@ use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::answer::{Answer, Refusal};
-use crate::certificates::Certificate;
 use crate::ids;
-use crate::keys::thumbprint;
 use crate::management::Call;
 use crate::paging::{Fields, Paging, Style};
 use crate::request::{Object, ObjectExt as _};
-use crate::resources::client_defaults;
-use crate::tenant::{PublicKey, Tenant};
+use crate::resources::{client_credentials, client_defaults};
+use crate::tenant::Tenant;
 
 /// Any of these lets a token read clients.
 pub(crate) const READ: &[&str] =
@@ -75,7 +73,7 @@ pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Ref
     check_scopes(&body, call.caller, "create")?;
     check(&body)?;
     check_aliases(tenant, &body, None)?;
-    let (credentials, keys) = name_credentials(&mut body, &call.timestamp());
+    let (whole, credentials) = client_credentials::take(&mut body, &call.timestamp())?;
     let client = client_defaults::complete(body, &tenant.domain, call.keys);
     let id = client.text("client_id").to_owned();
     link_api(tenant, &client)?;
@@ -84,15 +82,15 @@ pub(crate) fn create(tenant: &mut Tenant, call: &Call<'_>) -> Result<Answer, Ref
             connection.clients.insert(id.clone());
         }
     }
-    tenant.clients.insert(id, client.clone());
-    tenant.credentials.extend(keys);
+    tenant.clients.insert(id.clone(), client.clone());
+    tenant.credentials.insert(id, credentials);
 
     let mut answer = with_secret(client);
     answer.insert("encrypted".into(), true.into());
     if let Some(key) = answer.get_mut("signing_keys") {
         key[0]["key"] = call.keys.private_key_pem().into();
     }
-    answer.extend(credentials);
+    answer.extend(whole);
     Ok(Answer::created(answer))
 }
 
@@ -100,6 +98,7 @@ pub(crate) fn update(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<A
     let body = call.object(&call.schemas.clients.update)?;
     check_scopes(&body, call.caller, "update")?;
     check_aliases(tenant, &body, Some(id))?;
+    client_credentials::check_names(tenant, id, &body)?;
     let client = tenant.clients.get_mut(id).ok_or_else(inexistent)?;
     let mut changed = client.clone();
     for (key, value) in body {
@@ -116,6 +115,7 @@ pub(crate) fn delete(tenant: &mut Tenant, id: &str) -> Result<Answer, Refusal> {
         return Err(Refusal::new(400, "operation_not_supported", "Global client cannot be deleted."));
     }
     tenant.clients.remove(id);
+    tenant.credentials.remove(id);
     tenant.client_grants.retain(|grant| grant.text("client_id") != id);
     for connection in tenant.connections.iter_mut() {
         connection.clients.remove(id);
@@ -254,64 +254,6 @@ fn merge(current: &mut Object, sent: Object) {
             current.remove(&key);
         } else {
             current.insert(key, value);
-        }
-    }
-}
-
-/// Gives ids to the credentials of a new client, and leaves no more than the ids in it. The create answer shows them whole: that is
-/// what is returned, by property, and beside it the public keys by id.
-fn name_credentials(body: &mut Object, now: &str) -> (Object, Vec<(String, PublicKey)>) {
-    let mut whole = Object::new();
-    let mut keys = vec![];
-    for property in ["client_authentication_methods", "signed_request_object"] {
-        let Some(value) = body.get_mut(property) else { continue };
-        let mut shown = value.clone();
-        for_each_credential(&mut shown, &mut |credential| {
-            let Value::Object(credential) = credential else { return };
-            let pem = credential.get("pem").and_then(Value::as_str).unwrap_or_default().to_owned();
-            read_pem(credential);
-            let id = ids::credential_id();
-            if credential.text("credential_type") == "public_key" {
-                keys.push((id.clone(), PublicKey { pem, algorithm: credential.text("alg").to_owned() }));
-            }
-            credential.insert("id".into(), id.into());
-            credential.insert("created_at".into(), now.into());
-            credential.insert("updated_at".into(), now.into());
-        });
-        whole.insert(property.into(), shown.clone());
-        for_each_credential(&mut shown, &mut |credential| *credential = json!({ "id": credential["id"] }));
-        *value = shown;
-    }
-    (whole, keys)
-}
-
-/// A credential shows what its key or certificate says, not the thing itself (recorded).
-fn read_pem(credential: &mut Object) {
-    let pem = credential.remove("pem").unwrap_or_default();
-    let pem = pem.as_str().unwrap_or_default();
-    let certificate = Certificate::parse(pem);
-    match (credential.text("credential_type"), certificate) {
-        ("x509_cert", Some(certificate)) => {
-            credential.insert("expires_at".into(), certificate.expires.into());
-            credential.insert("thumbprint_sha256".into(), certificate.thumbprint_sha256.into());
-        }
-        ("cert_subject_dn", Some(certificate)) => {
-            credential.insert("subject_dn".into(), certificate.subject_dn.into());
-        }
-        ("public_key", _) => {
-            credential.entry("alg").or_insert_with(|| "RS256".into());
-            credential.entry("kid").or_insert_with(|| thumbprint(pem).into());
-        }
-        _ => {}
-    }
-}
-
-fn for_each_credential(value: &mut Value, act: &mut impl FnMut(&mut Value)) {
-    let Value::Object(members) = value else { return };
-    for (key, member) in members {
-        match member {
-            Value::Array(credentials) if key == "credentials" => credentials.iter_mut().for_each(&mut *act),
-            member => for_each_credential(member, act),
         }
     }
 }

@@ -84,13 +84,27 @@ fn check_unique(attributes: &Object, before: Option<&Object>) -> Result<(), Refu
     }
 }
 
+/// Older ways to say how strong passwords must be. Where a create uses one, the newest tenants show theirs beside it (recorded); here
+/// they leave it out, since it is not known which of the two would be in force.
+const OLD_POLICY: &[&str] = &[
+    "passwordPolicy",
+    "password_complexity_options",
+    "password_history",
+    "password_no_personal_info",
+    "password_dictionary",
+];
+
+/// The newest tenants have `password_options` (recorded in 2026) where older ones had `passwordPolicy: good`.
 fn database(options: &mut Object, write: Write) {
-    let has_password_options = options.contains_key("password_options");
     if write == Write::Create {
         options.entry("mfa").or_insert_with(|| json!({ "active": true, "return_enroll_settings": true }));
         options.entry("strategy_version").or_insert_with(|| 2.into());
-        if !has_password_options {
-            options.entry("passwordPolicy").or_insert_with(|| "good".into());
+        if OLD_POLICY.iter().any(|key| options.contains_key(*key)) {
+            if !options.contains_key("password_options") {
+                options.entry("passwordPolicy").or_insert_with(|| "good".into());
+            }
+        } else {
+            options.entry("password_options").or_insert_with(|| json!({}));
         }
     }
     options.entry("brute_force_protection").or_insert_with(|| true.into());

@@ -165,7 +165,8 @@ async fn a_rotated_secret_replaces_the_old_one() {
 #[tokio::test]
 async fn the_secret_hides_while_other_authentication_methods_are_set() {
     let tenant = Tenant::start().await;
-    let credential = json!({ "credential_type": "public_key", "name": "k", "pem": "-----BEGIN PUBLIC KEY-----" });
+    let pair = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let credential = json!({ "credential_type": "public_key", "name": "k", "pem": pair.public_key_pem() });
     let methods = json!({ "private_key_jwt": { "credentials": [credential] } });
     let client = tenant.create("/clients", json!({ "name": "Shop", "client_authentication_methods": methods })).await;
     let shown = &client["client_authentication_methods"]["private_key_jwt"]["credentials"][0];

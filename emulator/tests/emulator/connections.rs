@@ -11,7 +11,22 @@ async fn a_database_gets_the_recorded_defaults_and_shows_its_clients_only_once()
     assert_eq!(
         created["options"],
         json!({
-            "mfa": { "active": true, "return_enroll_settings": true }, "passwordPolicy": "good", "strategy_version": 2,
+            "mfa": { "active": true, "return_enroll_settings": true }, "strategy_version": 2,
+            "password_options": {
+                "complexity": {
+                    "min_length": 15, "character_types": [], "character_type_rule": "all",
+                    "identical_characters": "allow", "sequential_characters": "allow", "max_length_exceeded": "error",
+                },
+                "profile_data": {
+                    "active": false,
+                    "blocked_fields": [
+                        "name", "username", "nickname", "email", "phone_number", "user_metadata.name",
+                        "user_metadata.first", "user_metadata.last",
+                    ],
+                },
+                "history": { "active": false, "size": 3 },
+                "dictionary": { "active": false, "custom": [], "default": "en_100k" },
+            },
             "authentication_methods": {
                 "password": { "enabled": true, "api_behavior": "required", "signup_behavior": "allow" },
                 "passkey": { "enabled": false }, "email_otp": { "enabled": false }, "phone_otp": { "enabled": false },

@@ -6,6 +6,7 @@ mod clients;
 mod command;
 mod connections;
 mod control;
+mod credentials;
 mod faults;
 mod grants;
 mod login;

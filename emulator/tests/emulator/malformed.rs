@@ -25,6 +25,8 @@ async fn no_input_makes_it_fail() {
         "/api/v2/clients/%FF%00",
         "/api/v2/users/%7C",
         "/api/v2/users/a%7C",
+        "/api/v2/clients/management/credentials",
+        "/api/v2/clients/management/credentials/%FF",
         "/api/v2/connections/x/clients",
         "/api/v2/connections",
         "/api/v2/users",
@@ -71,6 +73,11 @@ async fn no_input_makes_it_fail() {
 const TARGETS: &[(&str, &str, &[&str])] = &[
     ("/api/v2/clients", "name=x", &["page", "per_page", "take", "from", "fields", "include_totals", "q", "app_type"]),
     ("/api/v2/clients/management", "name=x", &["fields", "include_fields", "refresh_token", "callbacks"]),
+    (
+        "/api/v2/clients/management/credentials",
+        "credential_type=cert_subject_dn&subject_dn=x",
+        &["pem=x", "kid", "expires_at=2030-01-01T00:00:00Z", "parse_expiry_from_cert"],
+    ),
     ("/api/v2/clients/management/connections", "", &["take", "from", "strategy"]),
     ("/api/v2/client-grants", "client_id=management&audience=orders", &["scope", "subject_type", "take", "page"]),
     ("/api/v2/connections", "name=x&strategy=auth0", &["options", "realms", "take", "strategy"]),

@@ -27,11 +27,44 @@ async fn every_endpoint_asks_for_its_scope() {
         ("PATCH", "/users/auth0%7Cx", "update:users,update:users_app_metadata"),
         ("GET", "/logs", "read:logs,read:logs_users"),
         ("GET", "/tenants/settings", "read:tenant_settings"),
+        ("GET", "/actions/actions", "read:actions"),
     ] {
         let answer = tenant.call_as(&token, method.parse().unwrap(), path, json!({})).await;
         let message = format!("Insufficient scope, expected any of: {scopes}");
         assert_eq!(error(answer), refusal(403, "insufficient_scope", &message), "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_emulated_is_empty_or_out_of_reach() {
+    let tenant = Tenant::start().await;
+    let none = json!({ "actions": [], "total": 0, "page": 0, "per_page": 100 });
+    assert_eq!(tenant.get("/actions/actions?per_page=100").await, (200, none));
+    for (method, path, scope) in [
+        ("POST", "/actions/actions", "create:actions"),
+        ("GET", "/rules", "read:rules"),
+        ("PUT", "/guardian/factors/sms", "update:guardian_factors"),
+        ("DELETE", "/organizations/x/members", "delete:organizations"),
+    ] {
+        let answer = tenant.call(method.parse().unwrap(), &format!("/api/v2{path}"), json!({})).await;
+        let message = format!("Insufficient scope, expected any of: {scope}");
+        assert_eq!(error(answer), refusal(403, "insufficient_scope", &message), "{method} {path}");
+    }
+    assert_eq!(tenant.get("/rulez").await.0, 404);
+    let anonymous = tenant.http.get(tenant.url("/api/v2/rules")).send().await.unwrap();
+    assert_eq!(anonymous.status(), 401);
+}
+
+#[tokio::test]
+async fn the_settings_of_the_tenant_can_be_changed_and_changed_back() {
+    let tenant = Tenant::start().await;
+    let (_, before) = tenant.get("/tenants/settings").await;
+    let (status, after) =
+        tenant.patch("/tenants/settings", json!({ "friendly_name": "Shop", "session_lifetime_in_minutes": 90 })).await;
+    assert_eq!((status, &after["friendly_name"], &after["session_lifetime"]), (200, &json!("Shop"), &json!(1.5)));
+    assert_eq!(tenant.get("/tenants/settings").await.1, after);
+    let back = json!({ "friendly_name": before["friendly_name"], "session_lifetime": before["session_lifetime"] });
+    assert_eq!(tenant.patch("/tenants/settings", back).await, (200, before));
 }
 
 #[tokio::test]

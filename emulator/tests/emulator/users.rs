@@ -204,6 +204,21 @@ async fn a_new_password_is_held_against_the_policy_of_the_connection() {
 }
 
 #[tokio::test]
+async fn a_database_that_says_nothing_of_passwords_wants_fifteen_characters() {
+    for (options, password, status) in [
+        (json!({}), "Fourteen-chars", 400),
+        (json!({}), "all lower case!", 201),
+        (json!({ "passwordPolicy": "fair" }), "Eight-c1", 201),
+        (json!({ "password_history": { "enable": true, "size": 2 } }), "Eight-c1", 201),
+        (json!({ "password_options": { "complexity": { "min_length": 8 } } }), "eight ch", 201),
+    ] {
+        let tenant = with_database(options.clone()).await;
+        let body = with(user("ada@example.com"), json!({ "password": password }));
+        assert_eq!(tenant.post("/users", body).await.0, status, "{options} {password}");
+    }
+}
+
+#[tokio::test]
 async fn user_names_need_a_connection_that_requires_them() {
     let tenant =
         with_database(json!({ "requires_username": true, "validation": { "username": { "min": 2, "max": 4 } } })).await;
