@@ -15,6 +15,8 @@ use tokio::runtime::Runtime;
 #[derive(Arbitrary, Debug)]
 struct Input {
     method: Verb,
+    /// Whether the path begins with `/api/v2`.
+    is_management: bool,
     path: Vec<Word>,
     query: Vec<(Word, Word)>,
     headers: Vec<(Header, String)>,
@@ -262,6 +264,9 @@ fuzz_target!(|input: Input| {
     let bench = &*BENCH;
     let Some(method) = input.method.method() else { return };
     let mut url = reqwest::Url::parse(bench.emulator.url()).unwrap();
+    if input.is_management {
+        url.set_path("/api/v2");
+    }
     url.path_segments_mut().unwrap().extend(input.path.iter().map(Word::text));
     for (key, value) in &input.query {
         url.query_pairs_mut().append_pair(key.text(), value.text());
