@@ -195,15 +195,14 @@ impl<K: Kind> Pass<K> {
         let generation = self.generation();
         let is_tenant_gone = self.is_tenant_gone();
         let is_abandoned = is_tenant_gone && self.tenant().is_ok();
+        let is_dependant = self.is_dependant();
         let common = K::Wish::common_mut(&mut self.status);
         if asked.is_some() {
             common.last_handled_reconcile_at = asked;
         }
-        let _ = common;
-        if !self.is_dependant() {
-            K::Wish::common_mut(&mut self.status).tenant = None;
+        if !is_dependant {
+            common.tenant = None;
         }
-        let common = K::Wish::common_mut(&mut self.status);
         let policy = self.object.spec().deletion_policy(common.origin);
         common.deletion_policy = match common.deletion_policy {
             // What was abandoned stays so until there is a tenant again.

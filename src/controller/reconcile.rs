@@ -20,7 +20,9 @@ use super::{
 };
 use crate::{
     crd::{DriftPolicy, Pending},
-    plan::{Call, Class, Depth, Managed, ObjectKind, Plan, Reason, Refusal, Remote, TenantFacts, digest},
+    plan::{
+        Call, Class, Depth, Managed, ObjectKind, Plan, Read, Reason, Refusal, Remote, Situation, TenantFacts, digest,
+    },
     tenant::{self, Created, Tenant},
 };
 use k8s_openapi::jiff::Timestamp;
@@ -113,7 +115,7 @@ impl<K: Kind> Pass<K> {
         let tenant = &admitted.connected.tenant;
         let (mut looked_again, mut looked_after_conflict, mut is_fresh) = (false, false, self.max_age.is_zero());
         loop {
-            self.observe(tenant, knowledge).await?;
+            self.observe(tenant, knowledge, K::Wish::reads).await?;
             let mut plan = self.plan(tenant.facts(), knowledge)?;
             self.note_drift(&mut plan);
             // What replaces a whole is made from a whole that is fresh, so that nothing of others is lost.
@@ -154,10 +156,15 @@ impl<K: Kind> Pass<K> {
         K::Wish::common_mut(&mut self.status).pending = pending;
     }
 
-    /// Asks the tenant, or what is known of it, until the plan can be made.
-    async fn observe(&self, tenant: &Tenant, knowledge: &mut Knowledge) -> Result<(), Stop> {
+    /// Asks the tenant, or what is known of it, until the kind wants to know nothing more.
+    pub(super) async fn observe(
+        &self,
+        tenant: &Tenant,
+        knowledge: &mut Knowledge,
+        wanted: impl Fn(&K::Wish, &Situation<'_, <K::Wish as Managed>::Status>) -> Vec<Read>,
+    ) -> Result<(), Stop> {
         loop {
-            let reads = self.spec().reads(&self.situation(tenant.facts(), knowledge, &self.status));
+            let reads = wanted(self.spec(), &self.situation(tenant.facts(), knowledge, &self.status));
             if reads.is_empty() {
                 return Ok(());
             }

@@ -18,7 +18,7 @@ use crate::{
 };
 use kube::ResourceExt;
 use secrecy::SecretString;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 impl<K: Kind> Pass<K> {
     /// Lets the object go. `None` when nothing is left to do.
@@ -93,16 +93,9 @@ impl<K: Kind> Pass<K> {
 
     async fn take_out(&mut self, connected: &Connected, knowledge: &mut Knowledge) -> Result<(), Stop> {
         let tenant = &connected.tenant;
-        loop {
-            let reads = self.spec().removal_reads(&self.situation(tenant.facts(), knowledge, &self.status));
-            if reads.is_empty() {
-                break;
-            }
-            for read in reads {
-                let answer = tenant.read(&read, std::time::Duration::ZERO).await?;
-                knowledge.remote.insert(read, answer.objects);
-            }
-        }
+        // What is to be deleted is looked for in the tenant itself.
+        self.max_age = Duration::ZERO;
+        self.observe(tenant, knowledge, K::Wish::removal_reads).await?;
         let Plan { calls, .. } = self.spec().plan_removal(&self.situation(tenant.facts(), knowledge, &self.status));
         let mut created = Created::default();
         for call in &calls {
