@@ -6,6 +6,7 @@ use super::{
     error::{Stop, retry_after},
     holds::{Settled, Surroundings},
     kind::{Kind, Watched},
+    lookout,
     memory::Memory,
     pass::MANAGER,
     status::{Verdicts, is_transition},
@@ -13,9 +14,9 @@ use super::{
     tenants::{Connected, facts, is_abandoning, pin},
 };
 use crate::{
-    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantStatus, Auth0User, GROUP},
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantStatus, Auth0User, DriftMode, GROUP},
     plan::{Class, ObjectKind, Reason, Refusal},
-    tenant::{Credentials, PrivateKey, Scopes, Tenant},
+    tenant::{Credentials, DEFAULT_SHARE, PrivateKey, Scopes, Tenant},
 };
 use k8s_openapi::{api::core::v1::Secret, jiff::Timestamp};
 use kube::{
@@ -84,7 +85,7 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
         context.memory.succeeded(&uid);
         0
     } else {
-        context.memory.failed(&uid)
+        context.memory.failed(&uid, false)
     };
     let waits_like = if lacks_scopes { Reason::ScopeMissing } else { outcome.reason };
     let wait = asked_wait
@@ -108,7 +109,7 @@ async fn settle(shared: &Shared, tenant: &Auth0Tenant) -> Result<Settled, kube::
 
 /// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
 pub(super) fn on_kubernetes_error(tenant: &Auth0Tenant, error: &Stop, context: &TenantContext) -> Action {
-    let failures = context.memory.failed(&tenant.uid().unwrap_or_default());
+    let failures = context.memory.failed(&tenant.uid().unwrap_or_default(), false);
     tracing::warn!(
         kind = "Auth0Tenant",
         name = tenant.name_any(),
@@ -124,7 +125,7 @@ const SCOPES_MAY_COME_AFTER: Duration = Duration::from_secs(50);
 const READY: &str = "the tenant issued a token with all scopes that are needed";
 
 /// Proves the credentials and puts the client for the tenant at hand.
-async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0TenantStatus) -> Result<Refusal, Stop> {
+async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0TenantStatus) -> Result<Refusal, Stop> {
     let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
     let spec = &tenant.spec;
     if let Some(objection) = shared.options.objection(&spec.domain, spec.endpoint.as_deref()) {
@@ -157,20 +158,21 @@ async fn connect(shared: &Shared, tenant: &Auth0Tenant, status: &mut Auth0Tenant
         .filter(|connected| connected.credentials == credentials && *connected.tenant.facts() == facts);
     let is_new = at_hand.is_none();
     let connected = at_hand.unwrap_or_else(|| {
-        let metrics = shared.metrics.clone();
-        let observe =
-            Arc::new(move |method: &'static str, endpoint: &str, status: u16| metrics.called(method, endpoint, status));
-        let tenant = Tenant::new(facts, credentials.clone(), shared.http.clone(), observe);
-        Arc::new(Connected { tenant, credentials })
+        let observer = shared.metrics.clone().of_tenant(format!("{namespace}/{name}"));
+        let tenant = Tenant::new(facts, credentials.clone(), shared.http.clone(), observer);
+        Arc::new(Connected::new(tenant, credentials))
     });
+    connected.tenant.set_share(spec.rate_limit.as_ref().and_then(|limit| limit.share).unwrap_or(DEFAULT_SHARE));
     if is_forced {
         connected.tenant.renew_token(Duration::ZERO).await?;
+        connected.ask_for_sweep();
     } else if !status.missing_scopes.is_empty() {
         connected.tenant.renew_token(SCOPES_MAY_COME_AFTER).await?;
     }
     let scopes = connected.tenant.scopes().await?;
     // The old client serves until here, where the new credentials are proven.
     if is_new {
+        lookout::start(shared, tenant, &connected);
         shared.tenants.insert(tenant, connected, |uid| exists::<Auth0Tenant>(shared, uid));
         shared.waker.dependants_of(&namespace, &name);
     }
@@ -217,6 +219,10 @@ fn missing(shared: &Shared, tenant: &Auth0Tenant, scopes: &Scopes) -> Vec<String
     }
     if uses::<Auth0User>(shared, tenant) {
         needed.extend(managed(ObjectKind::User));
+    }
+    let mode = tenant.spec.drift_detection.as_ref().and_then(|detection| detection.mode).unwrap_or_default();
+    if mode == DriftMode::Log && !needed.is_empty() {
+        needed.insert("read:logs".to_owned());
     }
     needed.into_iter().filter(|scope| !scopes.contains(scope)).collect()
 }

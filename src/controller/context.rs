@@ -2,8 +2,16 @@
 //! passes over one kind.
 
 use super::{
-    finalizers::has_finalizer, holds::Holds, identity::Identity, kind::Kind, memory::Memory, options::Options,
-    stores::Stores, tenants::Tenants, wake::Waker,
+    finalizers::has_finalizer,
+    holds::Holds,
+    identity::Identity,
+    kind::Kind,
+    memory::Memory,
+    options::Options,
+    stores::{Stores, Wakes},
+    tenants::Tenants,
+    turns::Turns,
+    wake::Waker,
 };
 use crate::{crd::Auth0Tenant, plan::Managed, telemetry::Metrics};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -23,6 +31,8 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) identity: Identity,
     pub(super) stores: Arc<Stores>,
+    pub(super) wakes: Arc<Wakes>,
+    pub(super) turns: Arc<Turns>,
     pub(super) waker: Arc<Waker>,
     pub(super) tenants: Tenants,
     pub(super) holds: Holds,

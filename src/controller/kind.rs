@@ -3,7 +3,7 @@
 use super::stores::{Stores, Wakes};
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, CommonStatus, DeletionPolicy, TenantRef},
-    plan::{Managed, Owner},
+    plan::{Holds, Managed, Owner},
 };
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
@@ -37,7 +37,7 @@ pub(super) trait Kind:
     Watched + HasSpec<Spec = Self::Wish> + HasStatus<Status = <Self::Wish as Managed>::Status>
 {
     /// The spec.
-    type Wish: Managed;
+    type Wish: Holds;
 
     /// The part of the status that all kinds share; as if never looked at where there is none.
     fn common(&self) -> CommonStatus {

@@ -11,9 +11,17 @@ use std::{
 pub(super) struct Memory<Status> {
     /// The newest status that we wrote and its resourceVersion, since the store may not have it yet.
     written: Mutex<HashMap<String, (String, Status)>>,
-    failures: Mutex<HashMap<String, u32>>,
+    failures: Mutex<HashMap<String, Failures>>,
     /// Generation and references that the tenant refused, and how.
     refused: Mutex<HashMap<String, (u64, Refusal)>>,
+}
+
+/// How often in a row the work on an object failed.
+#[derive(Clone, Copy, Default)]
+struct Failures {
+    count: u32,
+    /// Whether the tenant or the way to it was the trouble, the last time.
+    is_trouble: bool,
 }
 
 impl<Status> Default for Memory<Status> {
@@ -45,11 +53,17 @@ impl<Status: Clone + Default> Memory<Status> {
     }
 
     /// Counts one more failure; gives how many there were before.
-    pub(super) fn failed(&self, uid: &str) -> u32 {
+    pub(super) fn failed(&self, uid: &str, is_trouble: bool) -> u32 {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(uid.to_owned()).or_default();
-        *count += 1;
-        *count - 1
+        let failures = failures.entry(uid.to_owned()).or_default();
+        *failures = Failures { count: failures.count + 1, is_trouble };
+        failures.count - 1
+    }
+
+    /// Whether the last attempt ended in trouble with the tenant, so that the next is a repetition.
+    pub(super) fn is_retrying(&self, uid: &str) -> bool {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(uid).is_some_and(|failures| failures.is_trouble)
     }
 
     /// Whether the failure that is being dealt with is the first in a row.
@@ -117,8 +131,9 @@ mod tests {
     #[test]
     fn failures_are_counted_until_a_success() {
         let memory = Memory::<Auth0TenantStatus>::default();
-        assert_eq!((memory.failed("1"), memory.failed("1"), memory.failed("2")), (0, 1, 0));
+        assert_eq!((memory.failed("1", true), memory.failed("1", false), memory.failed("2", true)), (0, 1, 0));
+        assert!(!memory.is_retrying("1") && memory.is_retrying("2"));
         memory.succeeded("1");
-        assert_eq!(memory.failed("1"), 0);
+        assert_eq!(memory.failed("1", true), 0);
     }
 }

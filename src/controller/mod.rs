@@ -20,6 +20,7 @@ mod holds;
 mod identity;
 mod kind;
 mod leader;
+mod lookout;
 mod memory;
 mod options;
 mod output;
@@ -29,6 +30,7 @@ mod removal;
 mod status;
 mod stores;
 mod tenants;
+mod turns;
 mod wake;
 
 pub use identity::Error as IdentityError;
@@ -59,8 +61,8 @@ use stores::watched;
 use tokio_util::sync::CancellationToken;
 use wake::Waker;
 
-/// Passes of one kind that may run at the same time. Each holds little; the tenant's rate limit is what is scarce.
-const CONCURRENCY: u16 = 16;
+/// Passes of one kind that may run or wait for their turn (`turns.rs`) at the same time. One that waits holds little.
+const CONCURRENCY: u16 = 1024;
 
 /// Why the operator did not start.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +101,7 @@ pub async fn run(
     let (stores, writers) = stores::stores();
     let (wakes, woken) = stores::wakes();
     let (stores, wakes) = (Arc::new(stores), Arc::new(wakes));
-    let waker = Arc::new(Waker::new(stores.clone(), wakes, options.default_tenant.clone()));
+    let waker = Arc::new(Waker::new(stores.clone(), wakes.clone(), options.default_tenant.clone()));
     let reporter = Reporter { controller: "auth0-operator".to_owned(), instance: std::env::var("POD_NAME").ok() };
     let watch_secrets = options.watch_secrets;
     let shared = Arc::new(Shared {
@@ -109,6 +111,8 @@ pub async fn run(
         options,
         identity,
         stores: stores.clone(),
+        wakes,
+        turns: Arc::default(),
         waker: waker.clone(),
         tenants: tenants::Tenants::default(),
         holds: holds::Holds::default(),

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     crd::DeletionPolicy,
-    plan::{Depth, Managed, Owner, References, Refusal, Remote, Situation, TenantFacts},
+    plan::{Depth, Managed, Owner, Read, References, Refusal, Remote, Situation, TenantFacts},
+    tenant::{Asker, Cause, Freshness},
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{
@@ -20,7 +21,7 @@ use kube::{
 };
 use secrecy::SecretString;
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Our name in managedFields.
 pub(super) const MANAGER: &str = "auth0-operator";
@@ -39,14 +40,20 @@ pub(super) struct Pass<K: Kind> {
     written: <K::Wish as Managed>::Status,
     resource_version: String,
     has_finalizer: bool,
-    /// Older knowledge of the tenant does not count in this pass.
-    pub(super) max_age: Duration,
+    /// How well the tenant has to be known in this pass.
+    pub(super) freshness: Freshness,
+    /// On whose behalf the tenant is asked.
+    pub(super) asker: Asker,
 }
 
 /// What a plan is made from and changes during a pass.
 pub(super) struct Knowledge {
     pub(super) references: References,
     pub(super) remote: Remote,
+    /// What of it was seen in lists only.
+    pub(super) listed: BTreeSet<Read>,
+    /// What is asked anew before anything is written.
+    pub(super) doubted: BTreeSet<Read>,
     pub(super) depth: Depth,
     pub(super) announced: bool,
     pub(super) client_secret: Option<SecretString>,
@@ -58,8 +65,10 @@ impl<K: Kind> Pass<K> {
         let owner = object.owner(&context.shared.identity.cluster);
         let (status, resource_version) = context.memory.newest(&*object);
         let api = Api::namespaced(context.shared.client.clone(), &owner.namespace);
+        let asker = Asker { namespace: owner.namespace.clone(), ..Asker::operator(Cause::Wake) };
         let mut pass = Self {
-            max_age: context.shared.options.resync.mul_f64(0.75),
+            freshness: Freshness::Known,
+            asker,
             has_finalizer: has_finalizer(&*object),
             before: status.clone(),
             written: status.clone(),
@@ -71,9 +80,25 @@ impl<K: Kind> Pass<K> {
             resource_version,
         };
         if pass.is_forced() {
-            pass.max_age = Duration::ZERO;
+            pass.freshness = Freshness::Anew;
         }
+        pass.asker.cause = pass.cause();
         pass
+    }
+
+    /// Why this pass is made, as far as its calls are concerned.
+    fn cause(&self) -> Cause {
+        if self.is_forced() || self.object.meta().deletion_timestamp.is_some() {
+            Cause::User
+        } else if self.context.memory.is_retrying(&self.owner.uid) {
+            Cause::Retry
+        } else if K::Wish::holds(&self.status).is_none() {
+            Cause::Create
+        } else if self.spec_changed() {
+            Cause::User
+        } else {
+            Cause::Wake
+        }
     }
 
     pub(super) fn spec(&self) -> &K::Wish {

@@ -15,7 +15,7 @@ use super::{
     kind::Kind,
     output,
     pass::{Knowledge, Pass},
-    status::Verdicts,
+    status::{READY, Verdicts, conditions_of, is_true},
     tenants::pin,
 };
 use crate::{
@@ -23,12 +23,13 @@ use crate::{
     plan::{
         Call, Class, Depth, Managed, ObjectKind, Plan, Read, Reason, Refusal, Remote, Situation, TenantFacts, digest,
     },
-    tenant::{self, Created, Tenant},
+    tenant::{self, Cause, Created, Freshness, Tenant},
 };
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 use secrecy::SecretString;
-use std::{hash::BuildHasher, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, hash::BuildHasher, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Looks after one object. Fails only where Kubernetes does.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>) -> Result<Action, Stop> {
@@ -36,6 +37,9 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         return Ok(Action::await_change());
     }
     let mut pass = Pass::new(object, context);
+    if pass.asker.cause == Cause::Retry {
+        pass.shared().metrics.retried(&K::kind(&()));
+    }
     let is_ending = pass.object.meta().deletion_timestamp.is_some();
     let end = if is_ending { pass.remove().await } else { pass.converge().await.map(Some) };
     let (outcome, asked_wait) = match end {
@@ -48,11 +52,20 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
     };
     pass.write_end(&outcome).await?;
     pass.shared().metrics.pass_ended(&K::kind(&()), outcome.reason);
+    if outcome.reason == Reason::Available
+        && !is_true(conditions_of::<K>(&pass.before), READY)
+        && K::Wish::common(&pass.before).observed_generation.is_none_or(|observed| observed < 1)
+        && let Some(created) = pass.object.creation_timestamp()
+    {
+        let time = Duration::try_from(Timestamp::now().duration_since(created.0)).unwrap_or_default();
+        pass.shared().metrics.ready_after(&K::kind(&()), time);
+    }
     let failures = if outcome.reason.class() == Class::Done {
         pass.context.memory.succeeded(&pass.owner.uid);
         0
     } else {
-        pass.context.memory.failed(&pass.owner.uid)
+        let is_trouble = outcome.reason.class() == Class::Troubled && outcome.reason != Reason::TenantNotReady;
+        pass.context.memory.failed(&pass.owner.uid, is_trouble)
     };
     let options = &pass.shared().options;
     let wait =
@@ -67,7 +80,7 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
     if is_stale {
         return Action::requeue(Duration::from_millis(100));
     }
-    let failures = context.memory.failed(&object.uid().unwrap_or_default());
+    let failures = context.memory.failed(&object.uid().unwrap_or_default(), false);
     tracing::warn!(kind = %K::kind(&()), name = object.name_any(), error = error as &dyn std::error::Error, "a pass was broken off");
     Action::requeue(retry_after(Reason::Retrying, failures, context.shared.options.resync, true))
 }
@@ -75,6 +88,8 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
 impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
+        self.await_survey(&admitted).await;
+        let _turn = self.shared().turns.take(&self.asker).await;
         let referrer =
             Referrer { owner: &self.owner, tenant: pin(&admitted.resource.spec), reference: self.owner_reference()? };
         let references = dereference(self.shared(), &referrer, self.spec().needs(&self.owner)).await?;
@@ -87,6 +102,8 @@ impl<K: Kind> Pass<K> {
         let mut knowledge = Knowledge {
             references,
             remote: Remote::default(),
+            listed: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             depth: if announced { Depth::NaturalKeys } else { Depth::KnownIds },
             announced,
             client_secret: None,
@@ -113,14 +130,12 @@ impl<K: Kind> Pass<K> {
     /// Observes, plans and executes until the tenant is as the spec says.
     async fn apply(&mut self, admitted: &Admitted, knowledge: &mut Knowledge) -> Result<(), Stop> {
         let tenant = &admitted.connected.tenant;
-        let (mut looked_again, mut looked_after_conflict, mut is_fresh) = (false, false, self.max_age.is_zero());
+        let (mut looked_again, mut looked_after_conflict) = (false, false);
         loop {
             self.observe(tenant, knowledge, K::Wish::reads).await?;
             let mut plan = self.plan(tenant.facts(), knowledge)?;
             self.note_drift(&mut plan);
-            // What replaces a whole is made from a whole that is fresh, so that nothing of others is lost.
-            if !is_fresh && plan.calls.iter().any(replaces_options) {
-                (is_fresh, self.max_age, knowledge.remote) = (true, Duration::ZERO, Remote::default());
+            if self.doubt(&plan, knowledge) {
                 continue;
             }
             tenant.check_scopes(&plan.calls).await?;
@@ -141,6 +156,30 @@ impl<K: Kind> Pass<K> {
                 error => return Err(error.into()),
             }
             knowledge.remote = Remote::default();
+            self.asker.since = Instant::now();
+        }
+    }
+
+    /// Takes back what a plan must not be carried out on before it has been asked anew: a whole that others have a part in, so that
+    /// nothing of theirs is lost; and what a list showed, where it is to be corrected or where lists lag behind.
+    fn doubt(&self, plan: &Plan, knowledge: &mut Knowledge) -> bool {
+        let spec_changed = self.spec_changed();
+        let mut doubts = false;
+        for call in &plan.calls {
+            let Some(read) = call.shown_by() else { continue };
+            let is_hearsay = knowledge.listed.contains(&read) && (!spec_changed || call.kind() == ObjectKind::User);
+            if (call.replaces_whole() || is_hearsay) && knowledge.doubted.insert(read.clone()) {
+                knowledge.remote.forget(&read);
+                doubts = true;
+            }
+        }
+        doubts
+    }
+
+    /// At start all objects are looked at by lists first; whoever has nothing new to say waits for that.
+    async fn await_survey(&self, admitted: &Admitted) {
+        if self.asker.cause == Cause::Wake {
+            admitted.connected.surveyed().await;
         }
     }
 
@@ -169,7 +208,11 @@ impl<K: Kind> Pass<K> {
                 return Ok(());
             }
             for read in reads {
-                let answer = tenant.read(&read, self.max_age).await?;
+                let freshness = if knowledge.doubted.contains(&read) { Freshness::Anew } else { self.freshness };
+                let answer = tenant.read(&read, freshness, &self.asker).await?;
+                if answer.is_from_list {
+                    knowledge.listed.insert(read.clone());
+                }
                 knowledge.client_secret = answer.client_secret.or(knowledge.client_secret.take());
                 knowledge.remote.insert(read, answer.objects);
             }
@@ -179,6 +222,9 @@ impl<K: Kind> Pass<K> {
     /// Takes note of what differs in the tenant and is left alone. With `driftPolicy: Warn` that is all that others changed; what
     /// changed in the cluster is written all the same.
     fn note_drift(&mut self, plan: &mut Plan) {
+        if self.was_ready() && plan.calls.iter().any(|call| !self.is_cause_ours(call)) {
+            self.shared().metrics.drift_found(&K::kind(&()));
+        }
         if self.spec().policies().drift_policy == Some(DriftPolicy::Warn) && self.was_ready() {
             let (ours, others) = std::mem::take(&mut plan.calls).into_iter().partition(|call| self.is_cause_ours(call));
             plan.calls = ours;
@@ -278,7 +324,7 @@ impl<K: Kind> Pass<K> {
         let is_drift = self.was_ready();
         for call in &plan.calls {
             let is_ours = self.is_cause_ours(call);
-            let answer = match tenant.execute(call, &mut created).await {
+            let answer = match tenant.execute(call, &mut created, &self.asker).await {
                 Err(tenant::Error::Refused { message, .. })
                     if self.spec().is_done_already(
                         call,
@@ -319,8 +365,4 @@ impl<K: Kind> Pass<K> {
         self.note(facts, knowledge, |spec, status, _| spec.record_output(status, &output));
         Ok(())
     }
-}
-
-fn replaces_options(call: &Call) -> bool {
-    matches!(call, Call::Update { body, .. } if body.fields.contains_key("options"))
 }

@@ -14,11 +14,11 @@ use super::{
 use crate::{
     crd::{Auth0Tenant, DeletionPolicy},
     plan::{Depth, Managed, Need, Plan, Reason, References, Refusal, Remote, TenantFacts},
-    tenant::Created,
+    tenant::{Created, Freshness},
 };
 use kube::ResourceExt;
 use secrecy::SecretString;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 impl<K: Kind> Pass<K> {
     /// Lets the object go. `None` when nothing is left to do.
@@ -48,6 +48,8 @@ impl<K: Kind> Pass<K> {
         let mut knowledge = Knowledge {
             references: References::default(),
             remote: Remote::default(),
+            listed: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             depth: Depth::NaturalKeys,
             announced: K::Wish::common(&self.status).pending.is_some(),
             client_secret: None,
@@ -94,12 +96,13 @@ impl<K: Kind> Pass<K> {
     async fn take_out(&mut self, connected: &Connected, knowledge: &mut Knowledge) -> Result<(), Stop> {
         let tenant = &connected.tenant;
         // What is to be deleted is looked for in the tenant itself.
-        self.max_age = Duration::ZERO;
+        self.freshness = Freshness::Anew;
+        let _turn = self.shared().turns.take(&self.asker).await;
         self.observe(tenant, knowledge, K::Wish::removal_reads).await?;
         let Plan { calls, .. } = self.spec().plan_removal(&self.situation(tenant.facts(), knowledge, &self.status));
         let mut created = Created::default();
         for call in &calls {
-            let answer = tenant.execute(call, &mut created).await?;
+            let answer = tenant.execute(call, &mut created, &self.asker).await?;
             let object = answer.object();
             self.note(tenant.facts(), knowledge, |spec, status, situation| {
                 spec.record(status, call, &object, situation);

@@ -9,16 +9,69 @@ use crate::{
 use kube::{Resource, ResourceExt};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::Instant,
+};
 
 /// A tenant whose credentials are proven.
 pub(super) struct Connected {
     pub(super) tenant: Tenant,
     /// What it proves itself with, to see when the credentials changed.
     pub(super) credentials: Credentials,
+    is_surveyed: watch::Sender<bool>,
+    sweep_asked: Arc<Notify>,
+    lookout: OnceLock<AbortHandle>,
+}
+
+impl Connected {
+    pub(super) fn new(tenant: Tenant, credentials: Credentials) -> Self {
+        Self {
+            tenant,
+            credentials,
+            is_surveyed: watch::Sender::new(false),
+            sweep_asked: Arc::default(),
+            lookout: OnceLock::new(),
+        }
+    }
+
+    /// Somebody looks out for changes in the tenant, for as long as this is used.
+    pub(super) fn looks_out(&self, task: AbortHandle) {
+        let _ = self.lookout.set(task);
+    }
+
+    /// All that we hold in the tenant has been looked at once.
+    pub(super) fn is_surveyed(&self) {
+        self.is_surveyed.send_replace(true);
+    }
+
+    /// Waits for that.
+    pub(super) async fn surveyed(&self) {
+        // The error means that the sender is gone; it is ours.
+        let _ = self.is_surveyed.subscribe().wait_for(|is_surveyed| *is_surveyed).await;
+    }
+
+    /// Asks for a look at everything, soon.
+    pub(super) fn ask_for_sweep(&self) {
+        self.sweep_asked.notify_one();
+    }
+
+    /// Wakes whoever looks out, when that was asked for.
+    pub(super) fn sweep_asked(&self) -> Arc<Notify> {
+        self.sweep_asked.clone()
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        if let Some(lookout) = self.lookout.get() {
+            lookout.abort();
+        }
+    }
 }
 
 /// All tenants that can be talked to.

@@ -21,6 +21,9 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::ResourceServer, Self::Client, Self::ClientGrant, Self::Connection, Self::User];
+
     /// The collection's name in paths and scopes of the Management API.
     pub fn collection(self) -> &'static str {
         match self {
@@ -69,6 +72,8 @@ pub enum Read {
     ConnectionClients(String),
     /// The client that carries this stamp.
     StampedClient(String),
+    /// Ids and metadata of all clients: where stamps are looked for.
+    ClientStamps,
     /// The grants of a client for an audience.
     Grants {
         /// The client's id.
@@ -159,6 +164,19 @@ impl Call {
             Self::CreateGrant { .. } => ObjectKind::ClientGrant,
             Self::EnableClients { .. } => ObjectKind::Connection,
         }
+    }
+
+    /// The question that shows what the call changes; none for what is not there yet.
+    pub fn shown_by(&self) -> Option<Read> {
+        match self {
+            Self::Update { kind, id, .. } | Self::Delete { kind, id } => Some(Read::Get(*kind, id.clone())),
+            Self::Create { .. } | Self::CreateGrant { .. } | Self::EnableClients { .. } => None,
+        }
+    }
+
+    /// Whether the call replaces a whole that others have a part in, so that it has to be made from what is there right now.
+    pub fn replaces_whole(&self) -> bool {
+        matches!(self, Self::Update { body, .. } if body.fields.contains_key("options"))
     }
 
     /// Whether the call makes something that was not there.

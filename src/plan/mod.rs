@@ -12,6 +12,7 @@ pub mod claims;
 mod connection;
 mod diff;
 pub mod fingerprint;
+mod held;
 mod ownership;
 mod reason;
 mod system;
@@ -23,6 +24,7 @@ mod user;
 pub use call::{Body, Call, Found, ObjectKind, Plan, Read, Target};
 pub use connection::SECRET_OPTIONS;
 pub use diff::{diff, digest};
+pub use held::{Held, Holds};
 pub use ownership::stamp_of;
 pub use reason::{Class, Reason, Refusal};
 pub use system::is_system_identifier;
@@ -260,6 +262,11 @@ impl Remote {
     /// Takes note of an answer; a second one to the same question replaces the first.
     pub fn insert(&mut self, read: Read, answer: Vec<Fields>) {
         self.0.insert(read, answer);
+    }
+
+    /// Takes an answer back, so that the question is asked again.
+    pub fn forget(&mut self, read: &Read) {
+        self.0.remove(read);
     }
 
     /// Whether the question has been answered.

@@ -42,7 +42,7 @@ impl Tenant {
             Read::ConnectionClients(id) => {
                 self.enabled.get(id).into_iter().flatten().map(|client| fields(json!({"client_id": client}))).collect()
             }
-            Read::ClientSecret(_) => vec![],
+            Read::ClientSecret(_) | Read::ClientStamps => vec![],
         }
     }
 

@@ -1,10 +1,22 @@
-//! Counters, in Prometheus's words.
+//! Counters and gauges, in Prometheus's words.
 
-use crate::plan::Reason;
+use crate::{
+    plan::Reason,
+    tenant::{Cause, Observe, Observer},
+};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family},
-    registry::Registry,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
 /// All metrics of the operator.
@@ -12,15 +24,41 @@ use prometheus_client::{
 pub struct Metrics {
     registry: Registry,
     calls: Family<Call, Counter>,
+    waits: Family<ByCause, Histogram>,
+    queued: Family<Tenant, Gauge>,
+    levels: Family<Bucket, Gauge<f64, AtomicU64>>,
+    lag: Family<Tenant, Gauge<f64, AtomicU64>>,
     passes: Family<Pass, Counter>,
-    drift: Family<Kind, Counter>,
+    retries: Family<Kind, Counter>,
+    ready: Family<Kind, Histogram>,
+    drift_found: Family<Kind, Counter>,
+    drift_corrected: Family<Kind, Counter>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Call {
+    tenant: String,
     method: &'static str,
     endpoint: String,
     status: u16,
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByCause {
+    tenant: String,
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Tenant {
+    tenant: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Bucket {
+    tenant: String,
+    bucket: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -34,21 +72,47 @@ struct Kind {
     kind: String,
 }
 
+/// 10 ms to 10 min and more.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.01, 2.5, 14))
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("auth0_operator");
-        let (calls, passes, drift) = (Family::default(), Family::default(), Family::default());
+        let calls = Family::default();
         registry.register("tenant_calls", "Calls to tenants; status 0 means no answer", Family::clone(&calls));
+        let waits = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let help = "Time that calls to tenants waited for leave";
+        registry.register_with_unit("tenant_call_wait", help, Unit::Seconds, Family::clone(&waits));
+        let queued = Family::default();
+        registry.register("tenant_calls_queued", "Calls that wait for leave", Family::clone(&queued));
+        let levels = Family::default();
+        let help = "Calls that could be made at once, by bucket of the tenant's rate limit";
+        registry.register("tenant_bucket_level", help, Family::clone(&levels));
+        let lag = Family::default();
+        let help = "How far the reading of the tenant's log is behind its end";
+        registry.register_with_unit("tenant_log_lag", help, Unit::Seconds, Family::clone(&lag));
+        let passes = Family::default();
         registry.register("passes", "Passes over resources, by the reason they ended with", Family::clone(&passes));
-        registry.register("drift_corrected", "Writes that took back what others changed", Family::clone(&drift));
-        Self { registry, calls, passes, drift }
+        let retries = Family::default();
+        registry.register("retries", "Passes that repeat one that failed", Family::clone(&retries));
+        let ready = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let help = "Time from the creation of a resource until it was Ready first";
+        registry.register_with_unit("time_to_ready", help, Unit::Seconds, Family::clone(&ready));
+        let drift_found = Family::default();
+        registry.register("drift_found", "Passes that found what others changed", Family::clone(&drift_found));
+        let drift_corrected = Family::default();
+        let help = "Writes that took back what others changed";
+        registry.register("drift_corrected", help, Family::clone(&drift_corrected));
+        Self { registry, calls, waits, queued, levels, lag, passes, retries, ready, drift_found, drift_corrected }
     }
 }
 
 impl Metrics {
-    /// A call to a tenant was answered, or not (status 0). `endpoint` is a collection's name, never an id.
-    pub fn called(&self, method: &'static str, endpoint: &str, status: u16) {
-        self.calls.get_or_create(&Call { method, endpoint: endpoint.to_owned(), status }).inc();
+    /// Where a tenant's client tells of its calls; `tenant` is namespace and name of the Auth0Tenant.
+    pub fn of_tenant(self: Arc<Self>, tenant: String) -> Observer {
+        Arc::new(TenantMetrics { metrics: self, tenant })
     }
 
     /// A pass over a resource ended.
@@ -56,9 +120,24 @@ impl Metrics {
         self.passes.get_or_create(&Pass { kind: kind.to_owned(), reason: reason.to_string() }).inc();
     }
 
+    /// A pass repeats one that failed.
+    pub fn retried(&self, kind: &str) {
+        self.retries.get_or_create(&Kind { kind: kind.to_owned() }).inc();
+    }
+
+    /// A resource is Ready for the first time, so long after it was created.
+    pub fn ready_after(&self, kind: &str, time: Duration) {
+        self.ready.get_or_create(&Kind { kind: kind.to_owned() }).observe(time.as_secs_f64());
+    }
+
+    /// A pass found what others changed.
+    pub fn drift_found(&self, kind: &str) {
+        self.drift_found.get_or_create(&Kind { kind: kind.to_owned() }).inc();
+    }
+
     /// A write took back what others changed.
     pub fn drift_corrected(&self, kind: &str) {
-        self.drift.get_or_create(&Kind { kind: kind.to_owned() }).inc();
+        self.drift_corrected.get_or_create(&Kind { kind: kind.to_owned() }).inc();
     }
 
     /// The metrics in OpenMetrics text.
@@ -67,5 +146,35 @@ impl Metrics {
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+struct TenantMetrics {
+    metrics: Arc<Metrics>,
+    tenant: String,
+}
+
+impl Observe for TenantMetrics {
+    fn called(&self, method: &'static str, endpoint: &str, status: u16, cause: Cause) {
+        let call =
+            Call { tenant: self.tenant.clone(), method, endpoint: endpoint.to_owned(), status, cause: cause.word() };
+        self.metrics.calls.get_or_create(&call).inc();
+    }
+
+    fn waited(&self, cause: Cause, wait: Duration) {
+        let by = ByCause { tenant: self.tenant.clone(), cause: cause.word() };
+        self.metrics.waits.get_or_create(&by).observe(wait.as_secs_f64());
+    }
+
+    fn stands(&self, queued: usize, levels: &[(&'static str, f64)]) {
+        let tenant = Tenant { tenant: self.tenant.clone() };
+        self.metrics.queued.get_or_create(&tenant).set(i64::try_from(queued).unwrap_or(i64::MAX));
+        for (bucket, level) in levels {
+            self.metrics.levels.get_or_create(&Bucket { tenant: self.tenant.clone(), bucket }).set(*level);
+        }
+    }
+
+    fn heard(&self, lag: Duration) {
+        self.metrics.lag.get_or_create(&Tenant { tenant: self.tenant.clone() }).set(lag.as_secs_f64());
     }
 }

@@ -1,24 +1,39 @@
 //! One tenant, over HTTP: answers reads, carries out calls. Knows the calls of a plan and no custom resource.
 //!
 //! call ──▶ guard ──▶ token ──▶ gate ──▶ HTTP ──▶ error or answer ──▶ secrets out ──▶ inventory
+//!
+//! What is known is in the inventory; the tenant's log (`tail.rs`) and lists (`sweep.rs`) say what of it is no longer so.
 
 mod credentials;
 mod error;
 mod gate;
 mod guard;
 mod inventory;
+mod limits;
+mod log;
+mod nonces;
+mod queue;
+mod reads;
 mod redact;
+mod sweep;
+mod tail;
 mod token;
 mod transport;
 
 pub use credentials::{Credentials, KeyError, PrivateKey};
 pub use error::{CONNECTION_DISABLED, Error, MANAGEMENT_CLIENT_DISABLED, is_password_error};
+pub use gate::DEFAULT_SHARE;
+pub use inventory::Freshness;
+pub use log::Change;
+pub use queue::{Asker, Cause, Queue};
+pub use sweep::Pace;
+pub use tail::{Tail, Tidings};
 pub use token::Scopes;
-pub use transport::{Observe, http_client};
+pub use transport::{Observe, Observer, http_client};
 
-use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, stamp_of, text};
+use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, text};
 use error::Tried;
-use inventory::Inventory;
+use inventory::{Inventory, Sent};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -33,12 +48,14 @@ pub struct Tenant {
 }
 
 /// What a read or a write brought.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// The objects, without secrets.
     pub objects: Vec<Fields>,
     /// The client secret, where the object is a client and shows it.
     pub client_secret: Option<SecretString>,
+    /// Whether it was seen in a list only.
+    pub is_from_list: bool,
 }
 
 impl Answer {
@@ -52,13 +69,9 @@ impl Answer {
 #[derive(Debug, Default)]
 pub struct Created(BTreeMap<ObjectKind, String>);
 
-/// What we may manage of a client. Positive, so that a read never asks for a secret: one that does is logged by the tenant.
-const CLIENT_FIELDS: &str = "client_id,name,description,app_type,oidc_conformant,jwt_configuration,grant_types,callbacks,\
-allowed_logout_urls,web_origins,allowed_origins,token_endpoint_auth_method,client_metadata,organization_usage";
-
 impl Tenant {
     /// A client for the tenant of `facts`. Nothing is sent yet.
-    pub fn new(facts: TenantFacts, credentials: Credentials, http: reqwest::Client, observe: Observe) -> Self {
+    pub fn new(facts: TenantFacts, credentials: Credentials, http: reqwest::Client, observe: Observer) -> Self {
         let base = facts.endpoint.clone().unwrap_or_else(|| format!("https://{}", facts.domain));
         let base = base.trim_end_matches('/').to_owned();
         let transport = Transport::new(http, base, &facts, credentials, observe);
@@ -91,91 +104,21 @@ impl Tenant {
         self.transport.renew_token(older_than).await
     }
 
-    /// Answers a question; from what is known when that is younger than `max_age`.
-    ///
-    /// # Errors
-    /// When the tenant gives no answer. That there is no such object is an answer.
-    pub async fn read(&self, read: &Read, max_age: Duration) -> Result<Answer, Error> {
-        if let Some(objects) = self.inventory.get(read, max_age) {
-            return Ok(Answer { objects, client_secret: None });
-        }
-        let answer = match self.ask(read).await {
-            Err(Error::Gone(_)) => Answer::default(),
-            other => other?,
-        };
-        self.inventory.learn(read, &answer.objects);
-        Ok(answer)
+    /// Our part of the plan's rate, 0.01 to 1.
+    pub fn set_share(&self, share: f64) {
+        self.transport.gate().set_share(share);
     }
 
-    async fn ask(&self, read: &Read) -> Result<Answer, Error> {
-        match read {
-            Read::Get(ObjectKind::Client, id) => {
-                let fields = vec![("fields", CLIENT_FIELDS.to_owned()), ("include_fields", "true".to_owned())];
-                self.get(ObjectKind::Client, vec!["clients", id], fields).await
-            }
-            Read::Get(kind, id) => self.get(*kind, vec![kind.collection(), id], vec![]).await,
-            Read::ConnectionNamed(name) => {
-                self.get(ObjectKind::Connection, vec!["connections"], vec![("name", name.clone())]).await
-            }
-            Read::ConnectionClients(id) => {
-                let clients = self
-                    .pages(vec!["connections", id, "clients"], "clients", vec![("take", "1000".to_owned())])
-                    .await?;
-                Ok(Answer { objects: clients, client_secret: None })
-            }
-            Read::StampedClient(stamp) => self.stamped_client(stamp).await,
-            Read::Grants { client, audience } => {
-                let query = vec![("client_id", client.clone()), ("audience", audience.clone())];
-                self.get(ObjectKind::ClientGrant, vec!["client-grants"], query).await
-            }
-            Read::UsersWithEmail(email) => {
-                self.get(ObjectKind::User, vec!["users-by-email"], vec![("email", email.clone())]).await
-            }
-            Read::ClientSecret(id) if self.scopes().await?.contains("read:client_keys") => {
-                self.get(ObjectKind::Client, vec!["clients", id], vec![]).await
-            }
-            Read::ClientSecret(_) => Ok(Answer::default()),
-        }
+    /// Takes note that what is known of an answer may no longer be so.
+    pub fn spoil(&self, read: &Read) {
+        self.inventory.spoil(read);
     }
 
-    /// Clients have no unique name, so the one with our stamp is looked for in the list.
-    async fn stamped_client(&self, stamp: &str) -> Result<Answer, Error> {
-        let query = vec![
-            ("fields", "client_id,client_metadata".to_owned()),
-            ("include_fields", "true".to_owned()),
-            ("is_global", "false".to_owned()),
-            ("take", "100".to_owned()),
-        ];
-        let clients = self.pages(vec!["clients"], "clients", query).await?;
-        let stamped = clients.iter().find(|client| stamp_of(ObjectKind::Client, client) == Some(stamp));
-        match stamped.and_then(|client| text(client, "client_id")) {
-            Some(id) => Box::pin(self.ask(&Read::Get(ObjectKind::Client, id.to_owned()))).await,
-            None => Ok(Answer::default()),
-        }
-    }
-
-    async fn get(&self, kind: ObjectKind, path: Vec<&str>, query: Vec<(&str, String)>) -> Result<Answer, Error> {
-        let what = format!("read the {}", kind.noun());
-        let tried = Tried { what, noun: kind.noun(), is_secret: false };
-        let answer = self.transport.send(Request { method: Method::GET, path, query, body: None, tried }).await?;
-        Ok(strip(kind, answer))
-    }
-
-    /// All pages of a list with checkpoint pagination: `next` is absent on the last one.
-    async fn pages(&self, path: Vec<&str>, key: &str, query: Vec<(&str, String)>) -> Result<Vec<Fields>, Error> {
-        let mut all = vec![];
-        let mut from = None;
-        loop {
-            let query = query.iter().cloned().chain(from.map(|from| ("from", from))).collect();
-            let tried = Tried { what: format!("list {key}"), noun: "connection", is_secret: false };
-            let request = Request { method: Method::GET, path: path.clone(), query, body: None, tried };
-            let mut page = self.transport.send(request).await?;
-            all.extend(objects(page[key].take()));
-            match page["next"].as_str().filter(|next| !next.is_empty()) {
-                Some(next) => from = Some(next.to_owned()),
-                None => return Ok(all),
-            }
-        }
+    /// The connection that a user is from, as far as it is known.
+    pub fn connection_of_user(&self, user: &Read) -> Option<String> {
+        let known = self.inventory.known(user)?;
+        let first = known.first()?.get("identities")?.as_array()?.first()?.clone();
+        first["connection"].as_str().map(str::to_owned)
     }
 
     /// Whether the token allows all calls of a plan: asked before the first, so that no plan stops half way for this.
@@ -197,7 +140,7 @@ impl Tenant {
     ///
     /// # Errors
     /// When the tenant refuses, or its answer is lost: then the effect is unknown ([`Error::Unavailable`]).
-    pub async fn execute(&self, call: &Call, created: &mut Created) -> Result<Answer, Error> {
+    pub async fn execute(&self, call: &Call, created: &mut Created, asker: &Asker) -> Result<Answer, Error> {
         guard::check(call, &self.facts)?;
         let kind = call.kind();
         let id = self.id_of(call, created)?;
@@ -225,7 +168,8 @@ impl Tenant {
         let noun =
             if matches!(call, Call::EnableClients { .. }) { "connection or one of its clients" } else { kind.noun() };
         let tried = Tried { what: call.to_string(), noun, is_secret: call.carries_secret() };
-        let sent = self.transport.send(Request { method, path, query: vec![], body, tried }).await;
+        let request = Request { method, path, query: vec![], body, tried, asker, sent: Sent::default() };
+        let sent = self.transport.send(request).await;
         let answer = match sent {
             // Deletes are idempotent: what is gone is as wanted.
             Err(Error::Gone(_)) if matches!(call, Call::Delete { .. }) => Value::Null,
@@ -293,7 +237,7 @@ fn strip(kind: ObjectKind, answer: Value) -> Answer {
     for object in &mut objects {
         client_secret = redact::redact(kind, object).or(client_secret);
     }
-    Answer { objects, client_secret }
+    Answer { objects, client_secret, is_from_list: false }
 }
 
 fn objects(answer: Value) -> Vec<Fields> {

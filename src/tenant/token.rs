@@ -1,11 +1,7 @@
 //! The operator's access token for the Management API: fetched once for all callers, renewed early, kept in memory only.
 
 use super::{
-    credentials::Credentials,
-    error::Error,
-    gate::{Gate, wait_asked_for},
-    jitter,
-    transport::Observe,
+    credentials::Credentials, error::Error, jitter, limits::wait_asked_for, queue::Cause, transport::Observer,
 };
 use crate::plan::TenantFacts;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -14,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::{
     collections::BTreeSet,
+    sync::PoisonError,
     time::{Duration, SystemTime},
 };
 use tokio::{sync::Mutex, time::Instant};
@@ -37,8 +34,9 @@ pub(super) struct Tokens {
     domain: String,
     client_id: String,
     credentials: Credentials,
-    observe: Observe,
-    gate: Gate,
+    observe: Observer,
+    /// After a 429. A `std` mutex: never held across an `.await`.
+    closed_until: std::sync::Mutex<Option<Instant>>,
     /// A `tokio` mutex, held while a token is fetched: callers wait for the one request.
     token: Mutex<Option<Token>>,
 }
@@ -64,7 +62,7 @@ impl Tokens {
         base: &str,
         facts: &TenantFacts,
         credentials: Credentials,
-        observe: Observe,
+        observe: Observer,
     ) -> Self {
         Self {
             http,
@@ -75,7 +73,7 @@ impl Tokens {
             client_id: facts.management_client.clone(),
             credentials,
             observe,
-            gate: Gate::default(),
+            closed_until: std::sync::Mutex::default(),
             token: Mutex::new(None),
         }
     }
@@ -124,10 +122,11 @@ impl Tokens {
     }
 
     async fn fetch(&self) -> Result<Token, Error> {
-        if let Some(wait) = self.gate.closed_for() {
+        let asked_at = Instant::now();
+        let closed_until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wait) = closed_until.and_then(|until| until.checked_duration_since(asked_at)) {
             return Err(Error::Throttled(wait));
         }
-        let asked_at = Instant::now();
         let proof = self.credentials.proof(&self.client_id, &self.domain, SystemTime::now());
         let mut form = proof.map_err(|error| Error::CredentialsRefused(error.to_string()))?;
         form.extend([
@@ -138,14 +137,14 @@ impl Tokens {
         let answer = self.http.post(&self.url).form(&form).send().await;
         let answer = answer.map_err(|error| super::transport::lost(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        (self.observe)("POST", "oauth/token", status.as_u16());
+        self.observe.called("POST", "oauth/token", status.as_u16(), Cause::User);
         let body = answer.bytes().await.map_err(|error| super::transport::lost(&error))?;
         if status == StatusCode::TOO_MANY_REQUESTS {
             // The reset of /oauth/token can be hours ahead (recordings: 1,700 to 16,000 s), so only retry-after counts.
             let mut headers = headers;
             headers.remove("x-ratelimit-reset");
             let wait = wait_asked_for(&headers, SystemTime::now(), jitter());
-            self.gate.close_for(wait);
+            *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + wait);
             return Err(Error::Throttled(wait));
         }
         if !status.is_success() {

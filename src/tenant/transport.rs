@@ -3,18 +3,41 @@
 use super::{
     credentials::Credentials,
     error::{self, Error, Tried},
-    gate::{Gate, wait_asked_for},
+    gate::Gate,
+    inventory::Sent,
     jitter,
+    limits::{Group, Standing, wait_asked_for},
+    nonces::Nonces,
+    queue::{Asker, Cause},
     token::{Scopes, Tokens},
 };
 use crate::plan::TenantFacts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
-use std::{sync::Arc, time::Duration, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::time::Instant;
 
-/// Is told of every exchange: method, endpoint (the collection's name, never an id), status (0 for no answer).
-pub type Observe = Arc<dyn Fn(&'static str, &str, u16) + Send + Sync>;
+/// Is told of every exchange with a tenant.
+pub trait Observe: Send + Sync {
+    /// A call was answered, or not (status 0). `endpoint` is the collection's name, never an id.
+    fn called(&self, method: &'static str, endpoint: &str, status: u16, cause: Cause);
+
+    /// A call waited so long for leave.
+    fn waited(&self, cause: Cause, wait: Duration);
+
+    /// So many calls wait, and so many could be made at once, by the name of each limited bucket.
+    fn stands(&self, queued: usize, levels: &[(&'static str, f64)]);
+
+    /// The tenant's log was read, and so far behind its end the reading stopped.
+    fn heard(&self, lag: Duration);
+}
+
+/// What is told of exchanges, shared by all of one tenant.
+pub type Observer = Arc<dyn Observe>;
 
 /// Unreserved characters of RFC 3986 stay, all else is encoded: user ids hold `|`, identifiers `/` and `:`.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -27,6 +50,10 @@ pub(super) struct Request<'a> {
     pub(super) query: Vec<(&'a str, String)>,
     pub(super) body: Option<Vec<u8>>,
     pub(super) tried: Tried,
+    /// For whom.
+    pub(super) asker: &'a Asker,
+    /// Takes note of when it left.
+    pub(super) sent: Sent,
 }
 
 pub(super) struct Transport {
@@ -34,8 +61,9 @@ pub(super) struct Transport {
     base: String,
     custom_domain: Option<String>,
     tokens: Tokens,
-    gate: Gate,
-    observe: Observe,
+    gate: Arc<Gate>,
+    nonces: Nonces,
+    observe: Observer,
 }
 
 /// The HTTP client that all tenants share. Never follows redirects: a token must not travel.
@@ -57,10 +85,30 @@ impl Transport {
         base: String,
         facts: &TenantFacts,
         credentials: Credentials,
-        observe: Observe,
+        observe: Observer,
     ) -> Self {
         let tokens = Tokens::new(http.clone(), &base, facts, credentials, observe.clone());
-        Self { http, base, custom_domain: facts.custom_domain.clone(), tokens, gate: Gate::default(), observe }
+        Self {
+            http,
+            base,
+            custom_domain: facts.custom_domain.clone(),
+            tokens,
+            gate: Gate::new(),
+            nonces: Nonces::new(),
+            observe,
+        }
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(super) fn observer(&self) -> &dyn Observe {
+        &*self.observe
+    }
+
+    pub(super) fn nonces(&self) -> &Nonces {
+        &self.nonces
     }
 
     /// The scopes of the current token, which is fetched when there is none.
@@ -99,9 +147,11 @@ impl Transport {
         request: &Request<'_>,
         token: &secrecy::SecretString,
     ) -> Result<(StatusCode, Vec<u8>), Error> {
-        if let Some(wait) = self.gate.closed_for() {
-            return Err(Error::Throttled(wait));
-        }
+        let group = Group::of(&request.method, request.path.first().copied().unwrap_or_default());
+        let asked = Instant::now();
+        let ticket = self.gate.enter(group, request.asker).await;
+        self.observe.waited(request.asker.cause, asked.elapsed());
+        self.observe.stands(self.gate.queued(), &self.gate.levels());
         let path: Vec<String> =
             request.path.iter().map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
         let url = format!("{}/api/v2/{}", self.base, path.join("/"));
@@ -117,19 +167,32 @@ impl Transport {
         if let Some(body) = &request.body {
             outgoing = outgoing.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
+        if request.method != Method::GET {
+            // The tenant's log repeats it, which tells our own writes from others'.
+            outgoing = outgoing.header("X-Correlation-ID", self.nonces.next(Instant::now()));
+        }
         let method = static_name(&request.method);
         let endpoint = endpoint(&request.path);
+        let cause = request.asker.cause;
+        // The first try counts: an answer is at least as new as that.
+        let _ = request.sent.set(Instant::now());
         let answer = outgoing.send().await.map_err(|error| {
-            (self.observe)(method, &endpoint, 0);
+            self.observe.called(method, &endpoint, 0, cause);
             lost(&error)
         })?;
         let status = answer.status();
-        (self.observe)(method, &endpoint, status.as_u16());
-        tracing::debug!(method, endpoint, status = status.as_u16(), "call to the tenant");
+        self.observe.called(method, &endpoint, status.as_u16(), cause);
+        tracing::debug!(method, endpoint, status = status.as_u16(), cause = cause.word(), "call to the tenant");
+        let now = SystemTime::now();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let wait = wait_asked_for(answer.headers(), SystemTime::now(), jitter());
-            self.gate.close_for(wait);
+            let wait = wait_asked_for(answer.headers(), now, jitter());
+            ticket.refused(wait);
             return Err(Error::Throttled(wait));
+        }
+        let standing = Standing::of(answer.headers(), now);
+        // That there are no limits is believed of a success only: what stands before the tenant may answer in its place.
+        if standing.is_some() || status.is_success() {
+            ticket.answered(standing);
         }
         let body = answer.bytes().await.map_err(|error| lost(&error))?;
         Ok((status, body.to_vec()))

@@ -1,0 +1,257 @@
+//! Looks out for what others change in a tenant: at start by a look at everything, then by the tenant's log, and now and then by
+//! a look at everything again. What changed is spoiled in the inventory, and its resources are woken.
+
+use super::{
+    context::Shared,
+    kind::Kind,
+    status::ready_reason,
+    tenants::{Connected, pin},
+};
+use crate::{
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, DriftDetection, DriftMode},
+    plan::{Held, Holds, ObjectKind, Read},
+    tenant::{Change, Error, Pace, Tail, jitter},
+};
+use jiff::{SignedDuration, Timestamp};
+use kube::{ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// Changes to one object often come in numbers: its resource is woken once, so long after the first.
+const DEBOUNCE: Duration = Duration::from_secs(2);
+/// Without leave to read the log, everything is looked at so often.
+const SWEEP_WITHOUT_LOG: Duration = Duration::from_secs(300);
+/// Users and the clients of connections cost a call each, or one for 50; they are looked at every so many sweeps.
+const FULL_SWEEP_EVERY: u32 = 6;
+
+const INTERVAL: Duration = Duration::from_secs(15);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// Starts to look out. It ends with the client of the tenant, or with the operator.
+pub(super) fn start(shared: &Arc<Shared>, tenant: &Auth0Tenant, connected: &Arc<Connected>) {
+    let lookout = Lookout {
+        shared: shared.clone(),
+        tenant: ObjectRef::from_obj(tenant),
+        connected: Arc::downgrade(connected),
+        sweep_asked: connected.sweep_asked(),
+        lacks_log: AtomicBool::new(false),
+    };
+    let shutdown = shared.shutdown.clone();
+    let task = tokio::spawn(async move {
+        tokio::select! {
+            _ = futures::future::join(lookout.follow_log(), lookout.look_at_all()) => {}
+            () = shutdown.cancelled() => {}
+        }
+    });
+    connected.looks_out(task.abort_handle());
+}
+
+struct Lookout {
+    shared: Arc<Shared>,
+    tenant: ObjectRef<Auth0Tenant>,
+    /// Weak: the client that everybody uses owns this task.
+    connected: Weak<Connected>,
+    sweep_asked: Arc<Notify>,
+    /// Whether the operator's client may not read the log.
+    lacks_log: AtomicBool,
+}
+
+/// How changes are looked for, as the Auth0Tenant says.
+struct Settings {
+    mode: DriftMode,
+    interval: Duration,
+    sweep_interval: Duration,
+}
+
+impl Settings {
+    fn of(detection: Option<&DriftDetection>) -> Self {
+        let detection = detection.cloned().unwrap_or_default();
+        let duration = |text: Option<String>, default: Duration| {
+            // The schema lets only durations through.
+            let written = text.and_then(|text| text.parse::<SignedDuration>().ok());
+            written.and_then(|written| Duration::try_from(written).ok()).unwrap_or(default)
+        };
+        Self {
+            mode: detection.mode.unwrap_or_default(),
+            interval: duration(detection.interval, INTERVAL),
+            sweep_interval: duration(detection.sweep_interval, SWEEP_INTERVAL),
+        }
+    }
+}
+
+impl Lookout {
+    /// Reads the log for ever.
+    async fn follow_log(&self) {
+        let mut tail = Tail::new(Timestamp::now());
+        while let Some(Settings { mode, interval, .. }) = self.settings() {
+            tokio::time::sleep(interval).await;
+            if mode != DriftMode::Log {
+                continue;
+            }
+            let Some(connected) = self.connected.upgrade() else { return };
+            match connected.tenant.listen(&mut tail).await {
+                Ok(tidings) => {
+                    self.lacks_log.store(false, Ordering::Relaxed);
+                    self.spread_word(&connected, &tidings.changes);
+                    if tidings.needs_sweep {
+                        self.sweep_asked.notify_one();
+                    }
+                }
+                Err(Error::ScopeMissing(_)) => self.lacks_log.store(true, Ordering::Relaxed),
+                Err(error) => tracing::debug!(tenant = %self.tenant, %error, "the log was not read"),
+            }
+        }
+    }
+
+    /// Looks at everything at start, then now and then, and when somebody asks.
+    async fn look_at_all(&self) {
+        self.sweep(Pace::Quick, true).await;
+        if let Some(connected) = self.connected.upgrade() {
+            connected.is_surveyed();
+        }
+        for sweep in 1.. {
+            let Some(Settings { mode, sweep_interval, .. }) = self.settings() else { return };
+            let lacks_log = mode == DriftMode::Log && self.lacks_log.load(Ordering::Relaxed);
+            let interval = if lacks_log { sweep_interval.min(SWEEP_WITHOUT_LOG) } else { sweep_interval };
+            // Sweeps of many operators and tenants do not come all at once.
+            let interval = interval.mul_f64(0.9 + 0.2 * jitter());
+            let is_asked = tokio::time::timeout(interval, self.sweep_asked.notified()).await.is_ok();
+            if is_asked {
+                self.sweep(Pace::Quick, true).await;
+            } else if mode != DriftMode::Off {
+                self.sweep(Pace::Spread, lacks_log || u32::is_multiple_of(sweep, FULL_SWEEP_EVERY)).await;
+            }
+        }
+    }
+
+    /// How changes are to be looked for; `None` when the Auth0Tenant is gone. One that is suspended is not looked at.
+    fn settings(&self) -> Option<Settings> {
+        let tenant = self.shared.stores.tenants.get(&self.tenant)?;
+        let mut settings = Settings::of(tenant.spec.drift_detection.as_ref());
+        if tenant.spec.suspend == Some(true) {
+            settings.mode = DriftMode::Off;
+        }
+        Some(settings)
+    }
+
+    /// Looks at everything, or without the parts that cost a call for each object.
+    async fn sweep(&self, pace: Pace, is_full: bool) {
+        let Some(connected) = self.connected.upgrade() else { return };
+        let mut held = vec![];
+        held.extend(self.held::<Auth0Api>());
+        held.extend(self.held::<Auth0Connection>());
+        held.extend(self.held::<Auth0User>());
+        held.retain(|held| is_full || !is_costly(&held.read));
+        let mut changed = vec![];
+        if let Err(error) = connected.tenant.sweep(&held, pace, &mut changed).await {
+            tracing::warn!(tenant = %self.tenant, %error, "not everything in the tenant could be looked at");
+        }
+        tracing::debug!(tenant = %self.tenant, objects = held.len(), changed = changed.len(), "looked at the tenant");
+        let changes: Vec<_> = changed
+            .into_iter()
+            .map(|read| Change { is_delete: true, reads: vec![read], ..Change::default() })
+            .collect();
+        self.wake(&connected, &changes);
+    }
+
+    /// Spoils what changes say is no longer so, and wakes whom they concern.
+    fn spread_word(&self, connected: &Arc<Connected>, changes: &[Change]) {
+        for read in changes.iter().flat_map(|change| &change.reads) {
+            connected.tenant.spoil(read);
+        }
+        self.wake(connected, changes);
+    }
+
+    fn wake(&self, connected: &Connected, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        self.wake_kind::<Auth0Api>(connected, changes);
+        self.wake_kind::<Auth0Connection>(connected, changes);
+        self.wake_kind::<Auth0User>(connected, changes);
+    }
+
+    fn wake_kind<K: Kind>(&self, connected: &Connected, changes: &[Change]) {
+        let reads: BTreeSet<&Read> = changes.iter().flat_map(|change| &change.reads).collect();
+        let deleted: BTreeSet<&Read> =
+            changes.iter().filter(|change| change.is_delete).flat_map(|change| &change.reads).collect();
+        let has_new_client = changes.iter().any(|change| change.is_new_client);
+        let touches_connections = reads.iter().any(|read| {
+            matches!(read, Read::Get(ObjectKind::Connection, _) | Read::ConnectionClients(_) | Read::ConnectionNamed(_))
+        });
+        let users_of: BTreeSet<&str> = changes.iter().filter_map(|change| change.users_of.as_deref()).collect();
+        let mut woken = vec![];
+        for object in self.objects::<K>() {
+            let status = HasStatus::status(&*object).cloned().unwrap_or_default();
+            let (spec, owner) = (object.spec(), object.owner(""));
+            let held = spec.held(&status);
+            let sought = spec.sought(&status, &owner);
+            let is_hit = held.iter().map(|held| &held.read).chain(&sought).any(|read| reads.contains(read));
+            // What hangs on a deleted object went with it, without an entry of its own.
+            if held.iter().any(|held| deleted.contains(&held.read)) {
+                held.iter().for_each(|held| connected.tenant.spoil(&held.read));
+            }
+            let is_of_users =
+                !users_of.is_empty() && held.iter().any(|held| is_user_of(connected, &held.read, &users_of));
+            if is_of_users {
+                held.iter().for_each(|held| connected.tenant.spoil(&held.read));
+            }
+            let minds_client = has_new_client && spec.minds_new_clients();
+            if minds_client {
+                held.iter().filter(|held| is_costly(&held.read)).for_each(|held| connected.tenant.spoil(&held.read));
+            }
+            // By its name alone it cannot be told which connection changed.
+            let waits_for_connection = touches_connections
+                && spec.connection().is_some()
+                && ready_reason(&object.common().conditions) == Some("ReferenceNotReady");
+            if is_hit || is_of_users || minds_client || waits_for_connection {
+                woken.push(ObjectRef::from_obj(&*object));
+            }
+        }
+        if woken.is_empty() {
+            return;
+        }
+        tracing::debug!(tenant = %self.tenant, kind = %K::kind(&()), objects = woken.len(), "changed in the tenant");
+        let wakes = self.shared.wakes.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(DEBOUNCE).await;
+            woken.into_iter().for_each(|object| K::wake(&wakes, object));
+        });
+    }
+
+    fn held<K: Kind>(&self) -> Vec<Held> {
+        let objects = self.objects::<K>();
+        objects
+            .iter()
+            .flat_map(|object| object.spec().held(&HasStatus::status(&**object).cloned().unwrap_or_default()))
+            .collect()
+    }
+
+    /// The resources of a kind that are for this tenant.
+    fn objects<K: Kind>(&self) -> Vec<Arc<K>> {
+        let Some(tenant) = self.shared.stores.tenants.get(&self.tenant) else { return vec![] };
+        let key = Some((tenant.namespace().unwrap_or_default(), tenant.name_any()));
+        let pinned = pin(&tenant.spec);
+        K::store(&self.shared.stores).state_filter(|object| {
+            object.tenant_key(self.shared.options.default_tenant.as_ref()) == key
+                && object.common().tenant.is_none_or(|other| other == pinned)
+        })
+    }
+}
+
+/// Whether no hourly list shows it.
+fn is_costly(read: &Read) -> bool {
+    matches!(read, Read::Get(ObjectKind::User, _) | Read::ConnectionClients(_))
+}
+
+fn is_user_of(connected: &Connected, read: &Read, connections: &BTreeSet<&str>) -> bool {
+    matches!(read, Read::Get(ObjectKind::User, _))
+        && connected.tenant.connection_of_user(read).is_none_or(|connection| connections.contains(connection.as_str()))
+}

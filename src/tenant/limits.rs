@@ -1,0 +1,389 @@
+//! Token buckets of a tenant's plan, as the headers of its answers tell them.
+//!
+//! `x-ratelimit-limit` is the size of the bucket, `x-ratelimit-remaining` what is left in it, `x-ratelimit-reset` the UNIX second
+//! at which it is full again, not the one at which a call is free (recorded). How much flows in per second is not said: it is
+//! taken from Auth0's documentation of the plans, and corrected by what limit, remaining and reset say together.
+
+use reqwest::{Method, header::HeaderMap};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+use super::queue::Cause;
+
+/// Endpoints that have a bucket of their own on the plans Essentials and Professional. On all other plans all share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Group {
+    /// Reads of users.
+    ReadUsers,
+    /// Creates and changes of users.
+    WriteUsers,
+    /// Deletes of users.
+    DeleteUsers,
+    /// Reads of clients.
+    ReadClients,
+    /// Reads of connections.
+    ReadConnections,
+    /// Reads of the tenant's log.
+    ReadLogs,
+    /// All else.
+    Other,
+}
+
+impl Group {
+    /// All of them.
+    pub(super) const ALL: [Self; 7] = [
+        Self::ReadUsers,
+        Self::WriteUsers,
+        Self::DeleteUsers,
+        Self::ReadClients,
+        Self::ReadConnections,
+        Self::ReadLogs,
+        Self::Other,
+    ];
+
+    /// The group of a call; `collection` is the first segment of its path.
+    pub(super) fn of(method: &Method, collection: &str) -> Self {
+        match (method, collection) {
+            (&Method::GET, "users" | "users-by-email") => Self::ReadUsers,
+            (&Method::DELETE, "users") => Self::DeleteUsers,
+            (_, "users") => Self::WriteUsers,
+            (&Method::GET, "clients") => Self::ReadClients,
+            (&Method::GET, "connections") => Self::ReadConnections,
+            (&Method::GET, "logs") => Self::ReadLogs,
+            _ => Self::Other,
+        }
+    }
+
+    /// The word for it in metrics.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::ReadUsers => "read users",
+            Self::WriteUsers => "write users",
+            Self::DeleteUsers => "delete users",
+            Self::ReadClients => "read clients",
+            Self::ReadConnections => "read connections",
+            Self::ReadLogs => "read logs",
+            Self::Other => "other",
+        }
+    }
+
+    /// What flows into a bucket of this group per second, on plans with a bucket for each (Auth0's documentation, 2026-08).
+    fn per_second(self, limit: u32) -> f64 {
+        let (documented, per_minute) = match self {
+            Self::ReadUsers => (40, 500.0),
+            Self::WriteUsers | Self::DeleteUsers => (20, 200.0),
+            Self::ReadClients => (5, 100.0),
+            Self::ReadConnections => (5, 50.0),
+            Self::ReadLogs => (10, 100.0),
+            Self::Other => (10, 150.0),
+        };
+        // Of a plan that is not documented the same in proportion.
+        per_minute / 60.0 * f64::from(limit) / f64::from(documented)
+    }
+}
+
+/// What flows per second into the one bucket of plans that have one (Auth0's documentation, 2026-08).
+fn per_second(limit: u32) -> f64 {
+    match limit {
+        2 => 2.0,
+        10 => 2.0,
+        50 => 16.0,
+        20 | 250 | 750 | 1500 | 3000 | 5000 => f64::from(limit),
+        // Not documented: the slowest in proportion, until the headers say more.
+        other => f64::from(other) / 5.0,
+    }
+}
+
+/// What an answer says of its bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) limit: u32,
+    remaining: u32,
+    /// Seconds from the answer until the bucket is full, rounded up.
+    full_in: u64,
+}
+
+impl Standing {
+    /// Reads the headers; `None` where the answer has none.
+    pub(super) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Self> {
+        let limit = number(headers, "x-ratelimit-limit")?;
+        let remaining = number(headers, "x-ratelimit-remaining")?;
+        let reset = number(headers, "x-ratelimit-reset")?;
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let whole = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        Some(Self { limit: whole(limit).max(1), remaining: whole(remaining), full_in: reset.saturating_sub(now) })
+    }
+
+    /// The rates per second between which the real one must lie. Both clocks are rounded to seconds.
+    fn rates(self) -> (f64, f64) {
+        let used = f64::from(self.limit.saturating_sub(self.remaining));
+        let full_in = self.full_in as f64;
+        let lowest = if full_in > 0.0 { (used - 1.0).max(0.0) / (full_in + 1.0) } else { 0.0 };
+        let highest = if full_in > 3.0 { used / (full_in - 3.0) } else { f64::INFINITY };
+        (lowest, highest)
+    }
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// No 429 closes a bucket for longer: `x-ratelimit-reset` is when it is full again, not when one call is free.
+const LONGEST: Duration = Duration::from_secs(60);
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// How long a 429 asks to wait: `retry-after`, else until `x-ratelimit-reset` (UNIX seconds), at most a minute, with up to a
+/// fifth on top so that callers do not come back all at once.
+pub(super) fn wait_asked_for(headers: &HeaderMap, now: SystemTime, jitter: f64) -> Duration {
+    let until_reset = || {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        number(headers, "x-ratelimit-reset").map(|reset| reset.saturating_sub(now))
+    };
+    let asked = number(headers, "retry-after").or_else(until_reset).map_or(SHORTEST, Duration::from_secs);
+    asked.clamp(SHORTEST, LONGEST).mul_f64(1.0 + 0.2 * jitter.clamp(0.0, 1.0))
+}
+
+/// When a call may go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Turn {
+    Now,
+    /// Not before.
+    At(Instant),
+    /// After an answer to what is in flight.
+    AfterAnswer,
+}
+
+/// Our part of one bucket.
+#[derive(Debug, Default)]
+pub(super) struct Bucket {
+    pace: Pace,
+    closed_until: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+enum Pace {
+    /// Nothing was answered yet, so one call at a time finds out.
+    #[default]
+    Unknown,
+    /// Answers carry no limits.
+    Unlimited,
+    Limited {
+        limit: u32,
+        /// The whole plan's; ours is a share of it.
+        per_second: f64,
+        /// What we may take. Never more than what the tenant said is left.
+        tokens: f64,
+        filled: Instant,
+    },
+}
+
+impl Bucket {
+    /// Whether a call for `cause` may go, while `in_flight` of this bucket have no answer yet.
+    pub(super) fn turn(&mut self, cause: Cause, in_flight: u32, share: f64, now: Instant) -> Turn {
+        if let Some(until) = self.closed_until.filter(|until| *until > now) {
+            return Turn::At(until);
+        }
+        self.fill(share, now);
+        match self.pace {
+            Pace::Unknown if in_flight > 0 => Turn::AfterAnswer,
+            Pace::Unknown | Pace::Unlimited => Turn::Now,
+            Pace::Limited { limit, per_second, tokens, .. } => {
+                // A sweep leaves one for whoever comes.
+                let needed = if cause == Cause::Sweep && limit > 1 { 2.0 } else { 1.0 };
+                if tokens >= needed {
+                    Turn::Now
+                } else {
+                    // A hair later, so that rounding never finds the bucket a hair too empty.
+                    let wait = (needed - tokens) / (per_second * share) + 0.000_1;
+                    Turn::At(now + Duration::from_secs_f64(wait.min(3_600.0)))
+                }
+            }
+        }
+    }
+
+    /// A call goes.
+    pub(super) fn take(&mut self) {
+        if let Pace::Limited { tokens, .. } = &mut self.pace {
+            *tokens -= 1.0;
+        }
+    }
+
+    /// An answer came. `in_flight` others have none yet: they may or may not be in what it says.
+    pub(super) fn learn(&mut self, standing: Option<Standing>, group: Option<Group>, in_flight: u32, now: Instant) {
+        let Some(standing) = standing else {
+            self.pace = Pace::Unlimited;
+            return;
+        };
+        let left = f64::from(standing.remaining) - f64::from(in_flight);
+        let (lowest, highest) = standing.rates();
+        match &mut self.pace {
+            Pace::Limited { limit, per_second, tokens, .. } if *limit == standing.limit => {
+                *tokens = tokens.min(left);
+                *per_second = per_second.clamp(lowest, highest.max(lowest));
+            }
+            pace => {
+                let documented =
+                    group.map_or_else(|| per_second(standing.limit), |group| group.per_second(standing.limit));
+                *pace = Pace::Limited {
+                    limit: standing.limit,
+                    per_second: documented.clamp(lowest, highest.max(lowest)),
+                    tokens: left,
+                    filled: now,
+                };
+            }
+        }
+    }
+
+    /// A call was answered 429: nothing goes for so long, and then one at a time.
+    pub(super) fn close_for(&mut self, wait: Duration, now: Instant) {
+        let until = self.closed_until.map_or(now + wait, |other| other.max(now + wait));
+        self.closed_until = Some(until);
+        if let Pace::Limited { tokens, filled, .. } = &mut self.pace {
+            (*tokens, *filled) = (1.0, until);
+        }
+    }
+
+    /// What we may take at once; `None` where nothing is limited.
+    pub(super) fn level(&self) -> Option<f64> {
+        match self.pace {
+            Pace::Limited { tokens, .. } => Some(tokens),
+            Pace::Unknown | Pace::Unlimited => None,
+        }
+    }
+
+    /// The time in which one call's worth flows in; zero where nothing is limited.
+    pub(super) fn interval(&self, share: f64) -> Duration {
+        match self.pace {
+            Pace::Limited { per_second, .. } => Duration::from_secs_f64((1.0 / (per_second * share)).min(3_600.0)),
+            Pace::Unknown | Pace::Unlimited => Duration::ZERO,
+        }
+    }
+
+    fn fill(&mut self, share: f64, now: Instant) {
+        if let Pace::Limited { limit, per_second, tokens, filled } = &mut self.pace {
+            let passed = now.saturating_duration_since(*filled).as_secs_f64();
+            *tokens = (*tokens + passed * *per_second * share).min(f64::from(*limit));
+            *filled = now.max(*filled);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn standing(limit: u32, remaining: u32, full_in: u64) -> Option<Standing> {
+        Some(Standing { limit, remaining, full_in })
+    }
+
+    #[test]
+    fn retry_after_wins_and_a_far_reset_is_not_waited_for() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000);
+        for (case, pairs, seconds) in [
+            ("retry-after", vec![("retry-after", "7"), ("x-ratelimit-reset", "1050")], 7),
+            ("reset", vec![("x-ratelimit-reset", "1005")], 5),
+            ("far reset", vec![("x-ratelimit-reset", "9999")], 60),
+            ("past reset", vec![("x-ratelimit-reset", "1")], 1),
+            ("nothing said", vec![], 1),
+            ("not a number", vec![("retry-after", "soon")], 1),
+        ] {
+            let headers = headers(&pairs);
+            assert_eq!(wait_asked_for(&headers, now, 0.0), Duration::from_secs(seconds), "{case}");
+            assert_eq!(wait_asked_for(&headers, now, 1.0), Duration::from_secs(seconds).mul_f64(1.2), "{case}");
+        }
+    }
+
+    #[test]
+    fn the_headers_of_an_answer_are_its_standing() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000);
+        let full = [("x-ratelimit-limit", "10"), ("x-ratelimit-remaining", "8"), ("x-ratelimit-reset", "1002")];
+        assert_eq!(Standing::of(&headers(&full), now), standing(10, 8, 2));
+        assert_eq!(Standing::of(&headers(&full[..2]), now), None);
+    }
+
+    #[test]
+    fn calls_of_one_group_find_the_same_bucket() {
+        for (method, collection, group) in [
+            (Method::GET, "users", Group::ReadUsers),
+            (Method::GET, "users-by-email", Group::ReadUsers),
+            (Method::PATCH, "users", Group::WriteUsers),
+            (Method::DELETE, "users", Group::DeleteUsers),
+            (Method::GET, "connections", Group::ReadConnections),
+            (Method::PATCH, "connections", Group::Other),
+            (Method::GET, "resource-servers", Group::Other),
+            (Method::GET, "logs", Group::ReadLogs),
+        ] {
+            assert_eq!(Group::of(&method, collection), group, "{method} {collection}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_call_finds_out_and_then_the_burst_goes_and_then_our_share_of_the_rate() {
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        assert_eq!(bucket.turn(Cause::User, 0, 0.8, now), Turn::Now);
+        assert_eq!(bucket.turn(Cause::User, 1, 0.8, now), Turn::AfterAnswer);
+        bucket.learn(standing(50, 49, 1), None, 0, now);
+        let mut gone = 0;
+        while bucket.turn(Cause::Create, gone, 0.8, now) == Turn::Now {
+            bucket.take();
+            gone += 1;
+        }
+        assert_eq!(gone, 49);
+        let Turn::At(next) = bucket.turn(Cause::Create, gone, 0.8, now) else { panic!("the burst is gone") };
+        let wait = (next - now).as_secs_f64();
+        assert!((wait - 1.0 / (0.8 * 16.0)).abs() < 0.001, "{wait}");
+        assert_eq!(bucket.turn(Cause::Create, gone, 0.8, next), Turn::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_others_take_is_not_there_for_us() {
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        bucket.learn(standing(50, 49, 1), None, 0, now);
+        bucket.learn(standing(50, 3, 3), None, 2, now);
+        assert_eq!(bucket.level(), Some(1.0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_leaves_a_call_to_whoever_comes() {
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        bucket.learn(standing(2, 1, 1), None, 0, now);
+        assert!(matches!(bucket.turn(Cause::Sweep, 0, 0.8, now), Turn::At(_)));
+        assert_eq!(bucket.turn(Cause::User, 0, 0.8, now), Turn::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_429_stops_the_bucket_and_an_answer_without_headers_frees_it() {
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        bucket.learn(standing(2, 1, 1), None, 0, now);
+        bucket.close_for(Duration::from_secs(30), now);
+        bucket.close_for(Duration::from_secs(5), now);
+        let open = now + Duration::from_secs(30);
+        assert_eq!(bucket.turn(Cause::User, 0, 0.8, now), Turn::At(open));
+        assert_eq!(bucket.turn(Cause::User, 0, 0.8, open), Turn::Now);
+        bucket.take();
+        assert!(matches!(bucket.turn(Cause::User, 0, 0.8, open), Turn::At(_)));
+        bucket.learn(None, None, 0, open);
+        assert_eq!(bucket.turn(Cause::User, 9, 0.8, open), Turn::Now);
+    }
+
+    #[test]
+    fn a_rate_that_the_headers_contradict_is_corrected() {
+        let now = Instant::now();
+        for (case, group, answer, expected) in [
+            ("documented", None, standing(50, 49, 1), 16.0),
+            ("a plan that is faster", None, standing(50, 0, 1), 24.5),
+            ("a plan that is slower", None, standing(50, 0, 53), 1.0),
+            ("by group", Some(Group::Other), standing(10, 9, 1), 2.5),
+            ("unknown", None, standing(100, 99, 1), 20.0),
+        ] {
+            let mut bucket = Bucket::default();
+            bucket.learn(answer, group, 0, now);
+            let Pace::Limited { per_second, .. } = bucket.pace else { panic!("{case}") };
+            assert!((per_second - expected).abs() < 1e-9, "{case}: {per_second}");
+        }
+    }
+}

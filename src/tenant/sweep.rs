@@ -1,0 +1,211 @@
+//! Looks at all objects that we know of, by as few calls as it takes: lists, or single reads where those are fewer.
+//!
+//! What a list shows otherwise than we knew it is only suspected: the key is spoiled, and whoever asks next reads the object.
+
+use super::{
+    Asker, Cause, Tenant,
+    error::{Error, Tried},
+    inventory::{Comparison, Freshness, Sent, is_same},
+    limits::Group,
+    objects,
+    reads::{CLIENT_FIELDS, Way, only},
+    redact,
+};
+use crate::plan::{Fields, Held, ObjectKind, Read, text};
+use reqwest::Method;
+use std::collections::BTreeMap;
+
+/// Objects on a page of a list.
+const PAGE: usize = 100;
+/// Pages by number end at 1,000 objects (recorded).
+const NUMBERED_PAGES: usize = 10;
+/// Identifiers in one list, the most that Auth0 takes (OpenAPI description).
+const IDENTIFIERS: usize = 10;
+/// Users in one search: 50 ids make 2.3 kB of URL, and no limit is documented.
+const USERS: usize = 50;
+/// A sweep that nobody waits for takes a quarter of our rate.
+const REST: u32 = 3;
+
+/// Whether somebody waits for a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as the gate lets it.
+    Quick,
+    /// Spread over time.
+    Spread,
+}
+
+/// The questions of one kind that are still open, and those whose answers turned out to be others.
+struct Survey<'a> {
+    open: BTreeMap<String, &'a Held>,
+    found: usize,
+    pages: usize,
+    changed: Vec<Read>,
+}
+
+impl Survey<'_> {
+    /// Whether one more page is likely to show more of ours than a single read would: a tenant may hold many objects of others.
+    fn goes_on(&self) -> bool {
+        self.open.len() > 1 && (self.pages == 0 || self.found > self.pages)
+    }
+}
+
+impl Tenant {
+    /// Looks at what resources hold, and adds to `changed` the questions whose answers are not what was known.
+    ///
+    /// # Errors
+    /// When the tenant gives no answer; what was seen until then is in `changed`.
+    pub async fn sweep(&self, held: &[Held], pace: Pace, changed: &mut Vec<Read>) -> Result<(), Error> {
+        for kind in ObjectKind::ALL {
+            let of_kind = held.iter().filter_map(|held| match &held.read {
+                Read::Get(other, id) if *other == kind => Some((id.clone(), held)),
+                _ => None,
+            });
+            let mut survey = Survey { open: of_kind.collect(), found: 0, pages: 0, changed: vec![] };
+            let listed = self.list(kind, &mut survey, pace).await;
+            changed.append(&mut survey.changed);
+            listed?;
+            self.ask_again(survey.open.into_values(), pace, changed).await?;
+        }
+        let clients = held.iter().filter(|held| matches!(held.read, Read::ConnectionClients(_)));
+        self.ask_again(clients, pace, changed).await
+    }
+
+    /// Reads one by one what no list has shown.
+    async fn ask_again(
+        &self,
+        held: impl Iterator<Item = &Held>,
+        pace: Pace,
+        changed: &mut Vec<Read>,
+    ) -> Result<(), Error> {
+        for Held { read, .. } in held {
+            let asker = Asker::operator(Cause::Sweep);
+            let before = self.inventory.known(read);
+            let answer = self.read(read, Freshness::Anew, &asker).await?;
+            if before.is_some_and(|before| !is_same(&before, &answer.objects)) {
+                changed.push(read.clone());
+            }
+            let kind = if let Read::Get(kind, _) = read { *kind } else { ObjectKind::Connection };
+            self.rest(kind, pace).await;
+        }
+        Ok(())
+    }
+
+    async fn list(&self, kind: ObjectKind, survey: &mut Survey<'_>, pace: Pace) -> Result<(), Error> {
+        match kind {
+            ObjectKind::ResourceServer => self.list_numbered(survey, pace).await,
+            ObjectKind::User => self.list_users(survey, pace).await,
+            ObjectKind::Client => {
+                let mut query = only(CLIENT_FIELDS);
+                query.push(("is_global", "false".to_owned()));
+                self.list_linked(kind, "clients", query, survey, pace).await
+            }
+            ObjectKind::ClientGrant => self.list_linked(kind, "client_grants", vec![], survey, pace).await,
+            ObjectKind::Connection => self.list_linked(kind, "connections", vec![], survey, pace).await,
+        }
+    }
+
+    /// A list with checkpoint pagination.
+    async fn list_linked(
+        &self,
+        kind: ObjectKind,
+        key: &str,
+        mut query: Vec<(&str, String)>,
+        survey: &mut Survey<'_>,
+        pace: Pace,
+    ) -> Result<(), Error> {
+        query.push(("take", PAGE.to_string()));
+        let (asker, mut from) = (Asker::operator(Cause::Sweep), None);
+        while survey.goes_on() {
+            let sent = Sent::default();
+            let way = Way { asker: &asker, sent: &sent };
+            let (page, next) = self.page(vec![kind.collection()], key, query.clone(), from, way).await?;
+            self.take(kind, page, &sent, survey);
+            self.rest(kind, pace).await;
+            match next {
+                Some(next) => from = Some(next),
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Resource servers: pages by number, which end at 1,000; those beyond by their identifiers, ten at a time.
+    async fn list_numbered(&self, survey: &mut Survey<'_>, pace: Pace) -> Result<(), Error> {
+        let (kind, key) = (ObjectKind::ResourceServer, "resource_servers");
+        let totals = |query: &mut Vec<(&str, String)>| query.push(("include_totals", "true".to_owned()));
+        for page in 0..NUMBERED_PAGES {
+            if !survey.goes_on() {
+                return Ok(());
+            }
+            let mut query = vec![("page", page.to_string()), ("per_page", PAGE.to_string())];
+            totals(&mut query);
+            if self.list_page(kind, key, query, survey, pace).await? < PAGE {
+                return Ok(());
+            }
+        }
+        let identifiers: Vec<String> = survey.open.values().filter_map(|held| held.alias.clone()).collect();
+        for identifiers in identifiers.chunks(IDENTIFIERS).filter(|identifiers| identifiers.len() > 1) {
+            let mut query: Vec<_> = identifiers.iter().map(|identifier| ("identifiers", identifier.clone())).collect();
+            totals(&mut query);
+            self.list_page(kind, key, query, survey, pace).await?;
+        }
+        Ok(())
+    }
+
+    async fn list_users(&self, survey: &mut Survey<'_>, pace: Pace) -> Result<(), Error> {
+        let ids: Vec<String> = survey.open.keys().cloned().collect();
+        for ids in ids.chunks(USERS).filter(|ids| ids.len() > 1) {
+            let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+            let query = vec![
+                ("q", format!("user_id:({})", quoted.join(" OR "))),
+                ("search_engine", "v3".to_owned()),
+                ("per_page", PAGE.to_string()),
+                ("include_totals", "true".to_owned()),
+            ];
+            self.list_page(ObjectKind::User, "users", query, survey, pace).await?;
+        }
+        Ok(())
+    }
+
+    /// One page; gives how many objects were on it.
+    async fn list_page(
+        &self,
+        kind: ObjectKind,
+        key: &str,
+        query: Vec<(&str, String)>,
+        survey: &mut Survey<'_>,
+        pace: Pace,
+    ) -> Result<usize, Error> {
+        let (asker, sent) = (Asker::operator(Cause::Sweep), Sent::default());
+        let tried = Tried { what: format!("list {key}"), noun: kind.noun(), is_secret: false };
+        let way = Way { asker: &asker, sent: &sent };
+        let mut answer = self.fetch(vec![kind.collection()], query, tried, way).await?;
+        let page = objects(answer[key].take());
+        let seen = page.len();
+        self.take(kind, page, &sent, survey);
+        self.rest(kind, pace).await;
+        Ok(seen)
+    }
+
+    fn take(&self, kind: ObjectKind, page: Vec<Fields>, sent: &Sent, survey: &mut Survey<'_>) {
+        survey.pages += 1;
+        let Some(sent) = sent.get() else { return };
+        for mut object in page {
+            let Some(held) = text(&object, kind.id_key()).and_then(|id| survey.open.remove(id)) else { continue };
+            survey.found += 1;
+            redact::redact(kind, &mut object);
+            if self.inventory.compare(&held.read, &[object], *sent) == Comparison::Other {
+                self.inventory.spoil(&held.read);
+                survey.changed.push(held.read.clone());
+            }
+        }
+    }
+
+    async fn rest(&self, kind: ObjectKind, pace: Pace) {
+        if pace == Pace::Spread {
+            let group = Group::of(&Method::GET, kind.collection());
+            tokio::time::sleep(self.transport.gate().interval(group) * REST).await;
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Reads the tenant's log as it grows.
+//!
+//! By checkpoint: everything after a position, logins too, nothing can be filtered. A position is an id, and an id can be made up
+//! from a time (recorded). Where so many logins come that this lags behind, by search: only the types that matter, but at most
+//! 1,000 at a time.
+
+use super::{
+    Asker, Cause, Change, Tenant,
+    error::{Error, Tried},
+    inventory::Sent,
+    log::{Entry, Ours},
+    reads::Way,
+};
+use jiff::{Timestamp, tz::Offset};
+use serde_json::Value;
+use std::{collections::HashMap, time::Duration};
+use tokio::time::Instant;
+
+/// Entries on a page, the most that Auth0 gives.
+const PAGE: usize = 100;
+/// So many pages are read at a time; then whoever else waits for the log's bucket has a turn.
+const PAGES: usize = 5;
+/// A search gives no more than 1,000 entries.
+const SEARCH_PAGES: usize = 10;
+/// An entry may appear behind one that was read already; so much is read again.
+const OVERLAP: Duration = Duration::from_secs(10);
+/// The same for a search, which goes by the time of the event: entries have come more than 5 s later (recorded).
+const SEARCH_OVERLAP: Duration = Duration::from_secs(120);
+/// Before the start-up sweep, so that nothing falls between the two; for clocks that differ, too.
+const HEAD_START: Duration = Duration::from_secs(60);
+/// With more lag than this, or full pages for so many times, reading everything does not keep up.
+const MOST_LAG: Duration = Duration::from_secs(60);
+const MOST_FULL: u32 = 3;
+/// After so long, reading everything is tried again.
+const SEARCH_FOR: Duration = Duration::from_secs(3_600);
+/// After an outage of so long, what was missed is looked for by a sweep.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(600);
+
+/// Types of entries that a search asks for.
+const TYPES: &str = "sapi OR sce OR scu OR scpn OR sv OR ss OR sdu OR sui OR sscim OR directory_sync_completed";
+
+/// How far the log has been read. In memory only: what happened before is found by the start-up sweep.
+#[derive(Debug)]
+pub struct Tail {
+    /// Time of ingestion of the newest entry that was read.
+    newest: Timestamp,
+    /// The position to go on from, where the last reading did not reach the end.
+    position: Option<String>,
+    /// Ids that were read, so that the overlap says nothing twice.
+    seen: HashMap<String, Timestamp>,
+    full: u32,
+    searching_since: Option<Instant>,
+    correlates: bool,
+    heard: Instant,
+}
+
+/// What a reading of the log brought.
+#[derive(Debug, Default)]
+pub struct Tidings {
+    /// What others changed, in the order of the log.
+    pub changes: Vec<Change>,
+    /// Whether something may have been missed, so that only a sweep tells.
+    pub needs_sweep: bool,
+    /// How far behind the end of the log the reading stopped; zero when it reached the end.
+    pub lag: Duration,
+}
+
+impl Tail {
+    /// Starts a minute before `now`.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            newest: earlier(now, HEAD_START - OVERLAP),
+            position: None,
+            seen: HashMap::new(),
+            full: 0,
+            searching_since: None,
+            correlates: false,
+            heard: Instant::now(),
+        }
+    }
+
+    /// Whether logins are so many that the log is searched instead of read.
+    pub fn is_searching(&self) -> bool {
+        self.searching_since.is_some()
+    }
+
+    fn start(&self) -> String {
+        self.position.clone().unwrap_or_else(|| position_of(earlier(self.newest, OVERLAP)))
+    }
+
+    fn search(&self) -> String {
+        let since = earlier(self.newest, SEARCH_OVERLAP);
+        format!("type:({TYPES}) AND date:[{} TO *]", since.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
+    }
+
+    /// The changes by others on a page.
+    fn take(&mut self, page: Vec<Value>, ours: Ours<'_>) -> Vec<Change> {
+        let mut changes = vec![];
+        for entry in page {
+            let id = entry["log_id"].as_str().unwrap_or_default().to_owned();
+            if let Some(time) = time_of(&id) {
+                self.newest = self.newest.max(time);
+            }
+            if self.seen.insert(id, self.newest).is_some() {
+                continue;
+            }
+            let entry: Entry = serde_json::from_value(entry).unwrap_or_default();
+            self.correlates |= entry.correlates(ours.client);
+            if !entry.is_ours(&Ours { correlates: self.correlates, ..ours }) {
+                changes.extend(entry.change());
+            }
+        }
+        changes
+    }
+
+    /// Takes note of how a reading ended: after how many full pages, and how far behind the end.
+    fn ended(&mut self, is_full: bool, lag: Duration, now: Instant) {
+        let forget = earlier(self.newest, SEARCH_OVERLAP * 2);
+        self.seen.retain(|_, time| *time >= forget);
+        self.full = if is_full { self.full + 1 } else { 0 };
+        match self.searching_since {
+            None if lag > MOST_LAG || self.full >= MOST_FULL => {
+                (self.searching_since, self.position, self.full) = (Some(now), None, 0);
+            }
+            Some(since) if now.duration_since(since) > SEARCH_FOR => self.searching_since = None,
+            _ => {}
+        }
+    }
+}
+
+impl Tenant {
+    /// Reads what is new in the tenant's log, up to five pages.
+    ///
+    /// # Errors
+    /// When the log cannot be read; what was read stays read.
+    pub async fn listen(&self, tail: &mut Tail) -> Result<Tidings, Error> {
+        let mut tidings = if tail.is_searching() { self.search_log(tail).await? } else { self.read_log(tail).await? };
+        let now = Instant::now();
+        tidings.needs_sweep |= now.duration_since(tail.heard) > LONGEST_OUTAGE;
+        tail.heard = now;
+        self.transport.observer().heard(tidings.lag);
+        Ok(tidings)
+    }
+
+    async fn read_log(&self, tail: &mut Tail) -> Result<Tidings, Error> {
+        let mut tidings = Tidings::default();
+        let mut from = tail.start();
+        for _ in 0..PAGES {
+            let page = self.log(vec![("from", from), ("take", PAGE.to_string())]).await?;
+            let (is_full, last) = (page.len() >= PAGE, page.last().and_then(|entry| entry["log_id"].as_str()));
+            tail.position = last.filter(|_| is_full).map(str::to_owned);
+            tidings.changes.extend(tail.take(page, self.ours()));
+            match tail.position.clone() {
+                Some(position) => from = position,
+                None => {
+                    tail.ended(false, Duration::ZERO, Instant::now());
+                    return Ok(tidings);
+                }
+            }
+        }
+        tidings.lag = Duration::try_from(Timestamp::now().duration_since(tail.newest)).unwrap_or_default();
+        tail.ended(true, tidings.lag, Instant::now());
+        Ok(tidings)
+    }
+
+    async fn search_log(&self, tail: &mut Tail) -> Result<Tidings, Error> {
+        let mut tidings = Tidings::default();
+        let search = tail.search();
+        for page in 0..SEARCH_PAGES {
+            let query = vec![
+                ("q", search.clone()),
+                ("sort", "date:1".to_owned()),
+                ("page", page.to_string()),
+                ("per_page", PAGE.to_string()),
+            ];
+            let page = self.log(query).await?;
+            let is_full = page.len() >= PAGE;
+            tidings.changes.extend(tail.take(page, self.ours()));
+            if !is_full {
+                tail.ended(false, Duration::ZERO, Instant::now());
+                return Ok(tidings);
+            }
+        }
+        tidings.needs_sweep = true;
+        tail.ended(false, Duration::ZERO, Instant::now());
+        Ok(tidings)
+    }
+
+    fn ours(&self) -> Ours<'_> {
+        Ours { client: &self.facts.management_client, nonces: self.transport.nonces(), correlates: false }
+    }
+
+    async fn log(&self, query: Vec<(&str, String)>) -> Result<Vec<Value>, Error> {
+        let asker = Asker::operator(Cause::Wake);
+        let tried = Tried { what: "read the tenant's log".to_owned(), noun: "log", is_secret: false };
+        match self.fetch(vec!["logs"], query, tried, Way { asker: &asker, sent: &Sent::default() }).await? {
+            Value::Array(entries) => Ok(entries),
+            _ => Err(Error::Unavailable("the tenant's log is no list".to_owned())),
+        }
+    }
+}
+
+fn earlier(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The position of a time: ids are `900`, the UTC time of ingestion to the millisecond, and 36 digits more (recorded).
+fn position_of(time: Timestamp) -> String {
+    format!("900{}{:03}{:036}", time.strftime("%Y%m%d%H%M%S"), time.subsec_millisecond(), 0)
+}
+
+/// The time of ingestion that an id tells.
+fn time_of(id: &str) -> Option<Timestamp> {
+    let digits = id.strip_prefix("900")?;
+    let number = |from: usize, to: usize| digits.get(from..to)?.parse::<i16>().ok();
+    let small = |from: usize, to: usize| digits.get(from..to)?.parse::<i8>().ok();
+    let nanos = i32::from(number(14, 17)?) * 1_000_000;
+    let time = jiff::civil::DateTime::new(
+        number(0, 4)?,
+        small(4, 6)?,
+        small(6, 8)?,
+        small(8, 10)?,
+        small(10, 12)?,
+        small(12, 14)?,
+        nanos,
+    );
+    Offset::UTC.to_timestamp(time.ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant::nonces::Nonces;
+    use serde_json::json;
+
+    #[test]
+    fn an_id_tells_its_time_and_a_time_its_position() {
+        let time: Timestamp = "2026-11-24T11:22:33.456Z".parse().unwrap();
+        let position = position_of(time);
+        assert_eq!((position.len(), &position[..20]), (56, "90020261124112233456"));
+        assert_eq!(time_of(&position), Some(time));
+        assert_eq!(time_of("900x"), None);
+    }
+
+    fn entry(second: u32) -> Value {
+        let id = format!("900202611241122{second:02}000{:036}", second);
+        json!({"log_id": id, "type": "sdu", "description": format!("user_id: {second}")})
+    }
+
+    fn tail() -> Tail {
+        Tail::new("2026-11-24T11:22:00Z".parse().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_overlap_says_nothing_twice() {
+        let (mut tail, nonces) = (tail(), Nonces::new());
+        let mut take = |seconds: &[u32]| {
+            let page = seconds.iter().map(|second| entry(*second)).collect();
+            tail.take(page, Ours { client: "operator", nonces: &nonces, correlates: false }).len()
+        };
+        assert_eq!((take(&[10, 11]), take(&[10, 11, 12]), take(&[9])), (2, 1, 1));
+        assert_eq!(tail.start(), position_of("2026-11-24T11:22:02Z".parse().unwrap()));
+        assert!(tail.search().contains("date:[2026-11-24T11:20:12.000Z TO *]"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_grows_too_fast_is_searched_for_an_hour() {
+        let mut tail = tail();
+        let now = Instant::now();
+        for _ in 0..2 {
+            tail.ended(true, Duration::from_secs(5), now);
+        }
+        tail.ended(false, Duration::ZERO, now);
+        assert!(!tail.is_searching());
+        for _ in 0..3 {
+            tail.ended(true, Duration::from_secs(5), now);
+        }
+        assert!(tail.is_searching());
+        tail.ended(false, Duration::ZERO, now + SEARCH_FOR + Duration::from_secs(1));
+        assert!(!tail.is_searching());
+        tail.ended(true, Duration::from_secs(61), now);
+        assert!(tail.is_searching());
+    }
+}
