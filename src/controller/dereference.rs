@@ -114,7 +114,8 @@ async fn existing(shared: &Shared, of: &Referrer<'_>, name: &str) -> Result<Opti
     });
     let data = if is_ours { texts(&secret) } else { BTreeMap::new() };
     let resource_version = secret.resource_version();
-    Ok(Some(ExistingOutput { owned: is_ours || inherited, inherited, resource_version, data }))
+    let created = secret.creation_timestamp().map(|created| created.0);
+    Ok(Some(ExistingOutput { owned: is_ours || inherited, inherited, resource_version, created, data }))
 }
 
 /// Makes a password and keeps it: the Secret first, so that a user never has a password that nobody knows.
@@ -130,7 +131,8 @@ async fn make_password(
     }
     let password = generate::password(length).map_err(|error| Refusal::new(Reason::Retrying, error.to_string()))?;
     let password = SecretString::from(password);
-    let made = Output { name: name.to_owned(), data: [(PASSWORD_KEY.to_owned(), password.clone())].into() };
+    let data = [(PASSWORD_KEY.to_owned(), password.clone())].into();
+    let made = Output { name: name.to_owned(), data, ..Default::default() };
     output::write(&shared.client, of.owner, &of.reference, &made, existing).await?;
     Ok(password)
 }

@@ -1,10 +1,12 @@
-//! What is remembered of objects between passes: what we wrote last, and how often their work failed in a row.
+//! What is remembered of objects between passes: what we wrote last, how often their work failed in a row, and when their
+//! client secret was set.
 
-use crate::plan::Refusal;
+use crate::plan::{Refusal, SentSecret};
 use kube::{Resource, ResourceExt, core::object::HasStatus};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 /// By uid of an object.
@@ -14,6 +16,8 @@ pub(super) struct Memory<Status> {
     failures: Mutex<HashMap<String, Failures>>,
     /// Generation and references that the tenant refused, and how.
     refused: Mutex<HashMap<String, (u64, Refusal)>>,
+    /// The client secret that was set last, and when.
+    sent: Mutex<HashMap<String, (SentSecret, Instant)>>,
 }
 
 /// How often in a row the work on an object failed.
@@ -26,7 +30,12 @@ struct Failures {
 
 impl<Status> Default for Memory<Status> {
     fn default() -> Self {
-        Self { written: Mutex::default(), failures: Mutex::default(), refused: Mutex::default() }
+        Self {
+            written: Mutex::default(),
+            failures: Mutex::default(),
+            refused: Mutex::default(),
+            sent: Mutex::default(),
+        }
     }
 }
 
@@ -82,6 +91,18 @@ impl<Status: Clone + Default> Memory<Status> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (print, refusal));
     }
 
+    /// The tenant took a client secret.
+    pub(super) fn sent(&self, uid: &str, sent: SentSecret) {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (sent, Instant::now()));
+    }
+
+    /// The client secret that the tenant took last from this process, as things are now.
+    pub(super) fn last_sent(&self, uid: &str) -> Option<SentSecret> {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sent, since) = sent.get(uid)?;
+        Some(SentSecret { settles_in: sent.settles_in.saturating_sub(since.elapsed()), ..sent.clone() })
+    }
+
     /// The work is done, so the next failure is the first.
     pub(super) fn succeeded(&self, uid: &str) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
@@ -91,6 +112,7 @@ impl<Status: Clone + Default> Memory<Status> {
     pub(super) fn forget(&self, uid: &str) {
         self.succeeded(uid);
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }

@@ -40,6 +40,9 @@ pub struct Options {
     /// Try nothing again without a change that asks for it: for tests, to show that every change wakes whom it concerns
     #[arg(long, hide = true, env = "AUTH0_OPERATOR_NO_REQUEUES")]
     pub no_requeues: bool,
+    /// How long until a new client secret is in force everywhere in Auth0, which says 30 s: for tests
+    #[arg(long, hide = true, env = "AUTH0_OPERATOR_SECRET_SETTLES_IN", default_value = "30s", value_parser = duration)]
+    pub secret_settles_in: Duration,
 }
 
 impl Options {

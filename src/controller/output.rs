@@ -4,22 +4,22 @@ use crate::plan::{ExistingOutput, Output, Owner, Reason, Refusal};
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{
     Api, Client, ResourceExt,
-    api::{ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions},
 };
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 use super::error::Stop;
 
-/// Makes the Secret as wanted; writes only what changed, and never over a Secret that is not ours.
+/// Makes the Secret as wanted; writes only what changed, and never over a Secret that is not ours. Gives it as it is then.
 pub(super) async fn write(
     client: &Client,
     owner: &Owner,
     reference: &OwnerReference,
     output: &Output,
     existing: Option<&ExistingOutput>,
-) -> Result<(), Stop> {
+) -> Result<ExistingOutput, Stop> {
     let secrets = Api::<Secret>::namespaced(client.clone(), &owner.namespace);
     let data =
         || output.data.iter().map(|(key, value)| (key.clone(), ByteString(value.expose_secret().as_bytes().to_vec())));
@@ -35,27 +35,64 @@ pub(super) async fn write(
             ..Default::default()
         };
         return match secrets.create(&PostParams::default(), &secret).await {
-            Ok(_) => Ok(()),
+            Ok(made) => Ok(ExistingOutput {
+                owned: true,
+                inherited: false,
+                resource_version: made.resource_version(),
+                created: made.creation_timestamp().map(|created| created.0),
+                data: output.data.clone(),
+            }),
             Err(kube::Error::Api(status)) if status.is_already_exists() => Err(not_owned(&output.name).into()),
             Err(error) => Err(error.into()),
         };
     };
+    let mut written = existing.clone();
+    let surplus = output.without.filter(|key| existing.data.contains_key(*key));
     let is_same = output
         .data
         .iter()
         .all(|(key, value)| existing.data.get(key).is_some_and(|other| other.expose_secret() == value.expose_secret()));
-    if !is_same {
+    if !is_same || surplus.is_some() {
         // Only over what was read: it may have been replaced since.
         let mut patch = json!({
             "metadata": {"resourceVersion": existing.resource_version},
             "data": data().collect::<BTreeMap<_, _>>(),
         });
+        if let Some(key) = surplus {
+            patch["data"][key] = Value::Null;
+            written.data.remove(key);
+        }
         if existing.inherited {
             patch["metadata"]["ownerReferences"] = json!([reference]);
         }
-        secrets.patch(&output.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        let patched = secrets.patch(&output.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        written.resource_version = patched.resource_version();
+        written.inherited = false;
+        written.data.extend(output.data.clone());
     }
-    Ok(())
+    Ok(written)
+}
+
+/// Deletes a Secret of ours that another has taken the place of, as it was read.
+pub(super) async fn remove(client: &Client, owner: &Owner, name: &str, existing: &ExistingOutput) -> Result<(), Stop> {
+    if !existing.owned {
+        return Ok(());
+    }
+    let preconditions = Preconditions { resource_version: existing.resource_version.clone(), uid: None };
+    let params = DeleteParams { preconditions: Some(preconditions), ..Default::default() };
+    match Api::<Secret>::namespaced(client.clone(), &owner.namespace).delete(name, &params).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        // It goes with its owner all the same.
+        Err(kube::Error::Api(status)) if status.is_forbidden() => {
+            tracing::warn!(
+                namespace = owner.namespace,
+                secret = name,
+                "the operator may not delete a Secret that it made and that is no longer used"
+            );
+            Ok(())
+        }
+        other => Ok(other.map(drop)?),
+    }
 }
 
 /// The refusal to write over a Secret of somebody else.

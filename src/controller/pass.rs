@@ -6,11 +6,14 @@ use super::{
     finalizers::{FINALIZER, has_finalizer},
     kind::Kind,
     status::{READY, STALLED, Verdicts, conditions_of, is_transition, is_true},
-    stores::FORCE,
+    stores::{FORCE, ROTATE},
 };
 use crate::{
     crd::DeletionPolicy,
-    plan::{Depth, Managed, Owner, Read, References, Refusal, Remote, Situation, TenantFacts},
+    plan::{
+        Depth, Managed, Owner, Read, References, Refusal, Remote, Rotation, SentSecret, Situation, TenantFacts,
+        fingerprint::Purpose,
+    },
     tenant::{Asker, Cause, Freshness},
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
@@ -21,7 +24,7 @@ use kube::{
 };
 use secrecy::SecretString;
 use serde_json::json;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Our name in managedFields.
 pub(super) const MANAGER: &str = "auth0-operator";
@@ -44,6 +47,9 @@ pub(super) struct Pass<K: Kind> {
     pub(super) freshness: Freshness,
     /// On whose behalf the tenant is asked.
     pub(super) asker: Asker,
+    pub(super) rotation: Rotation,
+    /// When there will be something to do even though nothing changes.
+    pub(super) due_in: Option<Duration>,
 }
 
 /// What a plan is made from and changes during a pass.
@@ -66,7 +72,14 @@ impl<K: Kind> Pass<K> {
         let (status, resource_version) = context.memory.newest(&*object);
         let api = Api::namespaced(context.shared.client.clone(), &owner.namespace);
         let asker = Asker { namespace: owner.namespace.clone(), ..Asker::operator(Cause::Wake) };
+        let rotation = Rotation {
+            now: Timestamp::now(),
+            asked: object.annotations().get(ROTATE).cloned(),
+            sent: context.memory.last_sent(&owner.uid),
+        };
         let mut pass = Self {
+            rotation,
+            due_in: None,
             freshness: Freshness::Known,
             asker,
             has_finalizer: has_finalizer(&*object),
@@ -145,9 +158,22 @@ impl<K: Kind> Pass<K> {
             announced: knowledge.announced,
             spec_changed: self.spec_changed(),
             key: &self.shared().identity.key,
+            rotation: &self.rotation,
             fresh_secret: &knowledge.fresh_secret,
             client_secret: knowledge.client_secret.as_ref(),
         }
+    }
+
+    /// Takes note that the tenant took a client secret.
+    pub(super) fn sent(&mut self, tenant: &TenantFacts, secret: &SecretString) {
+        let key = &self.shared().identity.key;
+        let sent = SentSecret {
+            fingerprint: key.fingerprint(Purpose::ClientSecret, &self.owner.uid, &tenant.domain, secret),
+            asked: self.rotation.asked.clone(),
+            settles_in: self.shared().options.secret_settles_in,
+        };
+        self.context.memory.sent(&self.owner.uid, sent.clone());
+        self.rotation.sent = Some(sent);
     }
 
     /// Whether the spec has not been brought into the tenant yet, as far as the last verdict tells.
@@ -247,6 +273,9 @@ impl<K: Kind> Pass<K> {
             && let Ok(tenant) = self.tenant()
         {
             self.shared().holds.let_go(&tenant, &self.owner.uid).await;
+        }
+        if let Some((reason, message)) = K::Wish::news(&self.before, &self.status) {
+            self.shared().event(&*self.object, false, reason, message, None).await;
         }
         if is_transition(conditions_of::<K>(&self.before), conditions_of::<K>(&self.status), outcome.reason) {
             let tenant = self.tenant().ok();

@@ -21,7 +21,8 @@ use super::{
 use crate::{
     crd::{DriftPolicy, Pending},
     plan::{
-        Call, Class, Depth, Managed, ObjectKind, Plan, Read, Reason, Refusal, Remote, Situation, TenantFacts, digest,
+        Call, Class, Depth, Managed, Need, ObjectKind, Plan, Read, Reason, Refusal, Remote, Situation, TenantFacts,
+        digest,
     },
     tenant::{self, Cause, Created, Freshness, Tenant},
 };
@@ -70,6 +71,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
     let options = &pass.shared().options;
     let wait =
         asked_wait.unwrap_or_else(|| retry_after(outcome.reason, failures, options.resync, options.watch_secrets));
+    let wait = pass.due_in.map_or(wait, |due| wait.min(due));
     Ok(if options.no_requeues { Action::await_change() } else { Action::requeue(wait) })
 }
 
@@ -92,7 +94,9 @@ impl<K: Kind> Pass<K> {
         let _turn = self.shared().turns.take(&self.asker).await;
         let referrer =
             Referrer { owner: &self.owner, tenant: pin(&admitted.resource.spec), reference: self.owner_reference()? };
-        let references = dereference(self.shared(), &referrer, self.spec().needs(&self.owner)).await?;
+        let former_output = self.spec().former_output(&self.owner, &self.status).map(Need::Output);
+        let needs = self.spec().needs(&self.owner).into_iter().chain(former_output).collect();
+        let references = dereference(self.shared(), &referrer, needs).await?;
         let print = (references.print_of_secrets(&self.context.hasher), self.generation());
         let print = self.context.hasher.hash_one(print);
         if let Some(refusal) = self.context.memory.refusal(&self.owner.uid, print).filter(|_| !self.is_forced()) {
@@ -124,6 +128,7 @@ impl<K: Kind> Pass<K> {
         ended?;
         let managed = self.spec().managed(&self.owner);
         K::Wish::common_mut(&mut self.status).managed = managed;
+        self.due_in = self.spec().due_in(&self.situation(admitted.connected.tenant.facts(), &knowledge, &self.status));
         Ok(Refusal::new(Reason::Available, "the tenant is as the spec says"))
     }
 
@@ -140,6 +145,7 @@ impl<K: Kind> Pass<K> {
             }
             tenant.check_scopes(&plan.calls).await?;
             self.prepare(admitted, knowledge, &plan).await?;
+            self.write_output_ahead(tenant.facts(), knowledge, &plan).await?;
             let Err(error) = self.execute(tenant, knowledge, &plan).await else {
                 self.set_pending(None);
                 return Ok(());
@@ -344,6 +350,9 @@ impl<K: Kind> Pass<K> {
                 Call::Update { body, .. } => body.secrets.get("client_secret").cloned(),
                 _ => None,
             };
+            if let Some(secret) = &sent {
+                self.sent(tenant.facts(), secret);
+            }
             knowledge.client_secret = sent.or(answer.client_secret).or(knowledge.client_secret.take());
             tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, %call, "done in the tenant");
             if is_drift && !is_ours {
@@ -356,13 +365,33 @@ impl<K: Kind> Pass<K> {
         Ok(())
     }
 
+    /// Keeps what the calls are about to set, so that a crash right after them loses nothing.
+    async fn write_output_ahead(
+        &self,
+        facts: &TenantFacts,
+        knowledge: &mut Knowledge,
+        plan: &Plan,
+    ) -> Result<(), Stop> {
+        let ahead = self.spec().output_ahead(plan, &self.situation(facts, knowledge, &self.status));
+        let Some(output) = ahead else { return Ok(()) };
+        let existing = knowledge.references.outputs.get(&output.name);
+        let written =
+            output::write(&self.shared().client, &self.owner, &self.owner_reference()?, &output, existing).await?;
+        knowledge.references.outputs.insert(output.name, written);
+        Ok(())
+    }
+
     /// Keeps the Secret for applications as it should be.
     async fn write_output(&mut self, facts: &TenantFacts, knowledge: &Knowledge) -> Result<(), Stop> {
         let Some(output) = self.spec().output(&self.situation(facts, knowledge, &self.status)) else { return Ok(()) };
         let reference = self.owner_reference()?;
         let existing = knowledge.references.outputs.get(&output.name);
         output::write(&self.shared().client, &self.owner, &reference, &output, existing).await?;
-        self.note(facts, knowledge, |spec, status, _| spec.record_output(status, &output));
+        let former = output.replaces.as_ref().and_then(|name| Some((name, knowledge.references.outputs.get(name)?)));
+        if let Some((name, former)) = former {
+            output::remove(&self.shared().client, &self.owner, name, former).await?;
+        }
+        self.note(facts, knowledge, |spec, status, situation| spec.record_output(status, &output, situation));
         Ok(())
     }
 }

@@ -114,7 +114,8 @@ impl<K: Kind> Pass<K> {
 
     /// Secrets that are to outlive the resource no longer belong to it.
     async fn release_outputs(&self) -> Result<(), Stop> {
-        for need in self.spec().needs(&self.owner) {
+        let former_output = self.spec().former_output(&self.owner, &self.status).map(Need::Output);
+        for need in self.spec().needs(&self.owner).into_iter().chain(former_output) {
             if let Need::Output(name) | Need::GeneratedPassword { name, .. } = need {
                 output::release(&self.shared().client, &self.owner, &name).await?;
             }

@@ -130,11 +130,14 @@ pub(super) fn watched<K: Watched>(
         .predicate_filter(predicates::generation.combine(predicates::finalizers).combine(requests), Default::default())
 }
 
-/// What people ask for by annotation.
+/// Asks for a pass.
 pub(super) const FORCE: &str = "reconcile.auth0-operator.dev/requestedAt";
+/// Asks for a new client secret.
+pub(super) const ROTATE: &str = "auth0-operator.dev/rotateClientSecret";
 
+/// What people ask for by annotation.
 fn requests<K: Watched>(object: &K) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
-    object.annotations().get(FORCE).hash(&mut hasher);
+    [FORCE, ROTATE].map(|asks| object.annotations().get(asks)).hash(&mut hasher);
     Some(hasher.finish())
 }

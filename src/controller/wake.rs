@@ -110,7 +110,10 @@ impl Waker {
                 self.wake_in_namespace(namespace, |user: &Auth0User| {
                     user.spec.password_secret().is_some_and(|(secret, _)| secret == name)
                 });
-                self.wake_in_namespace(namespace, |api: &Auth0Api| api.spec.secret_name(&api.owner("")) == name);
+                self.wake_in_namespace(namespace, |api: &Auth0Api| {
+                    let signing = api.spec.signing_secret_ref.as_ref();
+                    signing.is_some_and(|signing| signing.name == name) || api.spec.secret_name(&api.owner("")) == name
+                });
             },
         );
     }

@@ -69,7 +69,7 @@ pub struct Auth0ApiSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_alg: Option<SigningAlg>,
     /// Auth0: `signing_secret`, the key for HS256, at least 16 characters, from a Secret. Only with `signingAlg: HS256`.
-    /// Default: one that Auth0 makes. Can change.
+    /// Default: one that Auth0 makes. Can change, here or in the Secret; left out later, the tenant keeps the one it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_secret_ref: Option<SecretKeyRef>,
     /// Auth0: `scopes`, the permissions of the API: the whole list, at most 1000, each value once. Others' scopes are
@@ -358,7 +358,13 @@ pub struct Auth0ApiStatus {
     /// The API's client, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<ApiClientStatus>,
-    /// The last value of the annotation `auth0-operator.dev/rotateClientSecret` that was acted on.
+    /// Keyed digest of the signing secret that was last set, with a key that only the operator has: it tells whether the
+    /// Secret has changed, and nothing about the signing secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub signing_secret_fingerprint: Option<String>,
+    /// The last value of the annotation `auth0-operator.dev/rotateClientSecret` that was acted on: the Secret for
+    /// applications holds the new client secret since.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub last_handled_rotate_at: Option<String>,

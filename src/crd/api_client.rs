@@ -79,13 +79,17 @@ pub struct ApiClient {
     pub organization_usage: Option<OrganizationUsage>,
     /// Name of the Secret, in this namespace, that the operator writes for the application: `clientId`, `clientSecret`,
     /// `audience`, `domain`, `issuer`, `tokenUrl`, `authorizationUrl`, `jwksUri`, `scope`. It must not exist yet: a Secret
-    /// that is not this resource's is never written over. Default: metadata.name and `-client`. Can change.
+    /// that is not this resource's is never written over. While the client secret is being replaced it holds
+    /// `clientSecretNext`, too. Default: metadata.name and `-client`. Can change: the values move to the Secret of the new
+    /// name, then the old one is deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(OBJECT_NAME).message(OBJECT_NAME_HELP))]
     pub secret_name: Option<String>,
-    /// How often the client secret is replaced, such as `720h`. At least `10m`. Default: never, only by the annotation
-    /// `auth0-operator.dev/rotateClientSecret`. Can change.
+    /// How often the client secret is replaced, such as `720h`. At least `10m`. Counts from
+    /// `status.client.secretRotatedAt`, before that from the first writing of the Secret. Not for a public client
+    /// (`tokenEndpointAuthMethod: none`). Default: never, only by the annotation `auth0-operator.dev/rotateClientSecret`.
+    /// Can change.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+(s|m|h))+$') && duration(self) >= duration('10m')")

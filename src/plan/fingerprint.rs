@@ -1,4 +1,4 @@
-//! Password fingerprints: enough to see that a password changed, nothing to guess it from without the operator's key.
+//! Fingerprints of secrets: enough to see that one changed, nothing to guess it from without the operator's key.
 
 use super::diff::hex;
 use aws_lc_rs::{digest, hmac};
@@ -17,7 +17,28 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// How the password in a Secret relates to the one that we last wrote.
+/// What a secret is for. Equal secrets for different purposes have different fingerprints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A user logs in with it.
+    Password,
+    /// An API's tokens are signed with it.
+    SigningSecret,
+    /// A client gets tokens with it.
+    ClientSecret,
+}
+
+impl Purpose {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Password => "auth0-operator/password/v1",
+            Self::SigningSecret => "auth0-operator/signing-secret/v1",
+            Self::ClientSecret => "auth0-operator/client-secret/v1",
+        }
+    }
+}
+
+/// How the secret in a Secret relates to the one that we last wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
     /// Nothing was written yet.
@@ -41,13 +62,13 @@ impl Key {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, bytes), name }
     }
 
-    /// The fingerprint of a password of the user of resource `uid` in tenant `domain`.
+    /// The fingerprint of a secret of resource `uid` in tenant `domain`.
     ///
-    /// HMAC-SHA256(key, purpose ‖ uid ‖ domain ‖ password), each part with its length before it, so that parts cannot be
-    /// moved into each other. The key's name stands in front, to tell a foreign key from a changed password.
-    pub fn fingerprint(&self, uid: &str, domain: &str, password: &SecretString) -> String {
+    /// HMAC-SHA256(key, purpose ‖ uid ‖ domain ‖ secret), each part with its length before it, so that parts cannot be
+    /// moved into each other. The key's name stands in front, to tell a foreign key from a changed secret.
+    pub fn fingerprint(&self, purpose: Purpose, uid: &str, domain: &str, secret: &SecretString) -> String {
         let mut context = hmac::Context::with_key(&self.key);
-        for part in ["auth0-operator/password/v1", uid, domain, password.expose_secret()] {
+        for part in [purpose.text(), uid, domain, secret.expose_secret()] {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
@@ -81,8 +102,9 @@ mod tests {
     #[test]
     fn a_fingerprint_tells_what_happened_to_the_password() {
         let (key, other) = (Key::new(b"one key"), Key::new(b"another key"));
-        let print =
-            |key: &Key, password: &str| key.fingerprint("uid", "example.auth0.com", &SecretString::from(password));
+        let print = |key: &Key, password: &str| {
+            key.fingerprint(Purpose::Password, "uid", "example.auth0.com", &SecretString::from(password))
+        };
         let (old, new) = (print(&key, "old"), print(&key, "new"));
         for (case, recorded, relation) in [
             ("first", None, Relation::Unknown),
@@ -98,12 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_belongs_to_its_user_and_tenant() {
+    fn a_fingerprint_belongs_to_its_purpose_resource_and_tenant() {
         let key = Key::new(b"key");
-        let password = SecretString::from("secret");
-        let one = key.fingerprint("uid", "a.auth0.com", &password);
-        assert_ne!(one, key.fingerprint("uid2", "a.auth0.com", &password));
-        assert_ne!(one, key.fingerprint("uid", "b.auth0.com", &password));
+        let secret = SecretString::from("secret");
+        let one = key.fingerprint(Purpose::Password, "uid", "a.auth0.com", &secret);
+        assert_ne!(one, key.fingerprint(Purpose::Password, "uid2", "a.auth0.com", &secret));
+        assert_ne!(one, key.fingerprint(Purpose::Password, "uid", "b.auth0.com", &secret));
+        assert_ne!(one, key.fingerprint(Purpose::SigningSecret, "uid", "a.auth0.com", &secret));
         assert!(!one.contains("secret"));
     }
 }

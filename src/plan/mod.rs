@@ -23,17 +23,18 @@ mod user;
 
 pub use call::{Body, Call, Found, ObjectKind, Plan, Read, Target};
 pub use connection::SECRET_OPTIONS;
-pub use diff::{diff, digest};
+pub use diff::{concealed, diff, digest};
 pub use held::{Held, Holds};
 pub use ownership::stamp_of;
 pub use reason::{Class, Reason, Refusal};
 pub use system::is_system_identifier;
 
 use crate::crd::{CommonStatus, DeletionPolicy, Origin, Policies, TenantRef};
+use k8s_openapi::jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 /// A JSON object as Auth0 takes and gives it.
 pub type Fields = serde_json::Map<String, Value>;
@@ -80,6 +81,12 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
     /// The other resources in the namespace that the spec names.
     fn needs(&self, owner: &Owner) -> Vec<Need>;
 
+    /// The Secret for applications that the status tells of and the spec no longer names.
+    fn former_output(&self, owner: &Owner, status: &Self::Status) -> Option<String> {
+        let _ = (owner, status);
+        None
+    }
+
     /// What has to be known of the tenant and is not in `situation.remote` yet. Asked again after the answers, until empty.
     fn reads(&self, situation: &Situation<'_, Self::Status>) -> Vec<Read>;
 
@@ -89,6 +96,12 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
     /// Takes note, before a call, of what a crash right after it would leave us not knowing.
     fn announce(&self, status: &mut Self::Status, plan: &Plan, situation: &Situation<'_, Self::Status>) {
         let _ = (status, plan, situation);
+    }
+
+    /// What a Secret for applications has to hold before the calls are made, so that no value that they set can be lost.
+    fn output_ahead(&self, plan: &Plan, situation: &Situation<'_, Self::Status>) -> Option<Output> {
+        let _ = (plan, situation);
+        None
     }
 
     /// Whether the refusal of a call shows that an earlier attempt had done it; `situation` has the status of before this pass.
@@ -113,8 +126,20 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
     fn output(&self, situation: &Situation<'_, Self::Status>) -> Option<Output>;
 
     /// Takes note that the output is written.
-    fn record_output(&self, status: &mut Self::Status, output: &Output) {
-        let _ = (status, output);
+    fn record_output(&self, status: &mut Self::Status, output: &Output, situation: &Situation<'_, Self::Status>) {
+        let _ = (status, output, situation);
+    }
+
+    /// When there will be something to do even though nothing changes; `None`: never.
+    fn due_in(&self, situation: &Situation<'_, Self::Status>) -> Option<Duration> {
+        let _ = situation;
+        None
+    }
+
+    /// Reason and message of the event that a change of the status is worth, besides those of its conditions.
+    fn news(before: &Self::Status, after: &Self::Status) -> Option<(&'static str, &'static str)> {
+        let _ = (before, after);
+        None
     }
 
     /// What has to be known before a removal: only what a create that was announced may have left behind.
@@ -233,7 +258,7 @@ pub struct ConnectionReference {
 pub const PASSWORD_KEY: &str = "password";
 
 /// A Secret that is there under the name of an output Secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ExistingOutput {
     /// Whether the resource controls it, or one of the same kind and name did that is gone.
     pub owned: bool,
@@ -241,17 +266,46 @@ pub struct ExistingOutput {
     pub inherited: bool,
     /// Which version of it was read.
     pub resource_version: Option<String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
     /// Its values.
     pub data: BTreeMap<String, SecretString>,
 }
 
 /// A Secret for applications.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Output {
     /// The Secret's name.
     pub name: String,
-    /// Its values.
+    /// Its values. Keys that are not named stay as they are.
     pub data: BTreeMap<String, SecretString>,
+    /// The key that it must not have any more.
+    pub without: Option<&'static str>,
+    /// The name of the Secret that goes once this one is written.
+    pub replaces: Option<String>,
+}
+
+/// What a plan has to know of the time, and of what people ask for, to replace a client secret. One for a whole pass, so that
+/// all its steps see the same.
+#[derive(Clone, Debug, Default)]
+pub struct Rotation {
+    /// The time of the pass.
+    pub now: Timestamp,
+    /// The value of the annotation that asks for a new secret, answered or not.
+    pub asked: Option<String>,
+    /// The client secret that this process set last.
+    pub sent: Option<SentSecret>,
+}
+
+/// A client secret that was set in the tenant.
+#[derive(Clone, Debug)]
+pub struct SentSecret {
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// The value of the annotation when it was set.
+    pub asked: Option<String>,
+    /// How long until Auth0 takes it, and nothing else, for certain.
+    pub settles_in: Duration,
 }
 
 /// What the tenant answered so far in this pass.
@@ -312,8 +366,10 @@ pub struct Situation<'a, Status> {
     pub announced: bool,
     /// Whether the spec changed since the last verdict. False in a pass that only looks for drift.
     pub spec_changed: bool,
-    /// The operator's key for password fingerprints.
+    /// The operator's key for fingerprints.
     pub key: &'a fingerprint::Key,
+    /// What is to be known for replacing a client secret.
+    pub rotation: &'a Rotation,
     /// A random value, should the plan need one.
     pub fresh_secret: &'a SecretString,
     /// The client secret that a call of this pass brought to light.

@@ -1,5 +1,7 @@
 //! Plans of the three kinds, from minimal YAML through the real types. A small tenant answers reads and takes calls.
 
+mod api_secrets;
+
 use super::*;
 use crate::crd::{Auth0ApiSpec, Auth0ConnectionSpec, Auth0UserSpec};
 use serde_json::json;
@@ -100,6 +102,7 @@ struct Case<Spec: Managed> {
     spec: Spec,
     status: Spec::Status,
     references: References,
+    rotation: Rotation,
     spec_changed: bool,
 }
 
@@ -122,6 +125,7 @@ impl<Spec: Managed + serde::de::DeserializeOwned> Case<Spec> {
             spec: serde_saphyr::from_str(yaml).unwrap(),
             status: Spec::Status::default(),
             references: References::default(),
+            rotation: Rotation::default(),
             spec_changed: true,
         }
     }
@@ -146,6 +150,7 @@ impl<Spec: Managed + serde::de::DeserializeOwned> Case<Spec> {
                 announced: Spec::common(&self.status).pending.is_some(),
                 spec_changed: self.spec_changed,
                 key: &key,
+                rotation: &self.rotation,
                 fresh_secret: &secret,
                 client_secret: None,
             };
@@ -228,10 +233,9 @@ fn an_api_is_made_with_its_client_and_grant_and_then_left_alone() {
             "tokenUrl"
         ]
     );
-    case.references.outputs.insert(
-        output.name.clone(),
-        ExistingOutput { owned: true, inherited: false, resource_version: None, data: output.data },
-    );
+    case.references
+        .outputs
+        .insert(output.name.clone(), ExistingOutput { owned: true, data: output.data, ..Default::default() });
     assert_eq!(case.planned(&tenant), Vec::<String>::new());
 }
 
@@ -258,10 +262,9 @@ fn a_change_of_an_api_is_one_call_for_each_object_touched() {
         let (mut api, mut tenant) = (api(), Tenant::default());
         api.converge(&mut tenant, Depth::KnownIds);
         let data = [("clientSecret".to_owned(), SecretString::from("s"))].into();
-        api.references.outputs.insert(
-            "orders-client".into(),
-            ExistingOutput { owned: true, inherited: false, resource_version: None, data },
-        );
+        api.references
+            .outputs
+            .insert("orders-client".into(), ExistingOutput { owned: true, data, ..Default::default() });
         api.spec = serde_saphyr::from_str(change).unwrap();
         assert_eq!(api.planned(&tenant), calls, "{case}");
     }
@@ -314,10 +317,7 @@ fn a_client_secret_that_was_never_written_down_is_set_anew_and_one_that_was_dele
     assert_eq!(case.planned(&tenant), ["update client_secret of the client client-1"]);
     case.status.client.as_mut().unwrap().secret_name = Some("orders-client".into());
     assert_eq!(case.plan(&tenant, Depth::KnownIds).unwrap_err().reason, Reason::SecretNotRecoverable);
-    case.references.outputs.insert(
-        "orders-client".into(),
-        ExistingOutput { owned: false, inherited: false, resource_version: None, data: BTreeMap::new() },
-    );
+    case.references.outputs.insert("orders-client".into(), ExistingOutput::default());
     assert_eq!(case.plan(&tenant, Depth::KnownIds).unwrap_err().reason, Reason::SecretNotOwned);
 }
 

@@ -6,7 +6,9 @@
 
 use super::{
     Body, Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, PASSWORD_KEY, Plan, Read, Reason,
-    Refusal, Situation, TenantFacts, diff, fingerprint, fingerprint::Relation, ownership, put, text, unset,
+    Refusal, Situation, TenantFacts, diff, fingerprint,
+    fingerprint::{Purpose, Relation},
+    ownership, put, text, unset,
 };
 use crate::crd::{
     Auth0UserSpec, Auth0UserStatus, CommonStatus, DeletionPolicy, GeneratePassword, LocalRef, Origin, Password,
@@ -345,7 +347,7 @@ impl Auth0UserSpec {
     }
 
     fn fingerprint(&self, view: &View<'_>) -> Option<String> {
-        Some(view.key.fingerprint(&view.owner.uid, &view.tenant.domain, self.password(view)?))
+        Some(view.key.fingerprint(Purpose::Password, &view.owner.uid, &view.tenant.domain, self.password(view)?))
     }
 
     fn relation(&self, view: &View<'_>) -> Relation {

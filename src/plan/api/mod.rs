@@ -3,21 +3,28 @@
 //! `POST /resource-servers` makes neither client nor grant (no recording has one); the dashboard makes both, and users expect
 //! them. A client, once made, is ours whatever the API's origin.
 
+mod calls;
 mod desired;
+mod output;
 mod remote;
+mod rotation;
+mod signing;
 
 use super::{
-    Body, Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
-    Target, TenantFacts, diff, is_system_identifier, ownership, put, text, unset,
+    Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
+    TenantFacts, is_system_identifier, text, unset,
 };
 use crate::crd::{
     ApiClientStatus, Auth0ApiSpec, Auth0ApiStatus, ClientPolicy, CommonStatus, DeletionPolicy, Origin, Policies,
-    TenantRef,
+    SecretKeyRef, TenantRef,
 };
-use desired::{client, new_server, resource_server};
-use remote::{SecretState, find_client, find_grant, find_server, is_announced, secret_state};
-use secrecy::SecretString;
-use serde_json::{Value, json};
+use calls::{plan_client, plan_grant, plan_server};
+use desired::{client, resource_server};
+use remote::{find_client, find_grant, find_server, is_announced};
+use rotation::{Step, asked, has_nothing_to_rotate, kept, rotated_at, step};
+use serde_json::Value;
+use signing::{SIGNING_SECRET, Signing};
+use std::time::Duration;
 
 type View<'a> = Situation<'a, Auth0ApiStatus>;
 
@@ -65,15 +72,7 @@ impl Managed for Auth0ApiSpec {
                 self.identifier
             )));
         }
-        if self.signing_secret_ref.is_some() {
-            return Err(Refusal::not_yet("spec.signingSecretRef"));
-        }
-        match &self.client {
-            Some(client) if client.rotate_secret_every.is_some() => {
-                Err(Refusal::not_yet("spec.client.rotateSecretEvery"))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn managed(&self, owner: &Owner) -> Vec<String> {
@@ -85,7 +84,14 @@ impl Managed for Auth0ApiSpec {
     }
 
     fn needs(&self, owner: &Owner) -> Vec<Need> {
-        if self.wants_client() { vec![Need::Output(self.secret_name(owner))] } else { vec![] }
+        let signing = self.signing_secret_ref.clone().map(|SecretKeyRef { name, key }| Need::Secret { name, key });
+        let output = self.wants_client().then(|| Need::Output(self.secret_name(owner)));
+        signing.into_iter().chain(output).collect()
+    }
+
+    fn former_output(&self, owner: &Owner, status: &Auth0ApiStatus) -> Option<String> {
+        let written = status.client.as_ref()?.secret_name.clone()?;
+        (self.wants_client() && written != self.secret_name(owner)).then_some(written)
     }
 
     fn reads(&self, view: &View<'_>) -> Vec<Read> {
@@ -114,7 +120,7 @@ impl Managed for Auth0ApiSpec {
             if view.depth == Depth::NaturalKeys && find_grant(self, view, client).is_none() {
                 reads.push(self.grants(client));
             }
-            if secret_state(self, view) == SecretState::Lost {
+            if matches!(step(self, view), Step::Lost) {
                 reads.push(Read::ClientSecret(client.to_owned()));
             }
         }
@@ -124,6 +130,9 @@ impl Managed for Auth0ApiSpec {
     fn plan(&self, view: &View<'_>) -> Result<Plan, Refusal> {
         let mut plan = Plan::default();
         plan_server(self, view, &mut plan)?;
+        if let Some(notice) = nothing_to_rotate(self, view) {
+            plan.notices.push(notice.to_owned());
+        }
         // A client that was made before is no longer looked after; it still goes with this resource.
         if !self.wants_client() {
             return Ok(plan);
@@ -142,8 +151,33 @@ impl Managed for Auth0ApiSpec {
         Ok(plan)
     }
 
-    fn record(&self, status: &mut Auth0ApiStatus, call: &Call, answer: &Fields, _view: &View<'_>) {
+    fn announce(&self, status: &mut Auth0ApiStatus, plan: &Plan, view: &View<'_>) {
+        if !plan.calls.iter().any(sets_signing_secret) {
+            status.signing_secret_fingerprint =
+                match find_server(self, view).map(|have| signing::compare(self, have, view)) {
+                    Some(Signing::AsWanted | Signing::Unknown) => signing::fingerprint(self, view),
+                    _ => status.signing_secret_fingerprint.take(),
+                };
+        }
+        if nothing_to_rotate(self, view).is_some() {
+            status.last_handled_rotate_at = asked(view).map(str::to_owned);
+        }
+    }
+
+    fn record(&self, status: &mut Auth0ApiStatus, call: &Call, answer: &Fields, view: &View<'_>) {
         let id = text(answer, call.kind().id_key()).map(str::to_owned);
+        if sets_signing_secret(call) {
+            status.signing_secret_fingerprint = signing::fingerprint(self, view);
+        }
+        // A secret that was just made answers whoever asks for a new one.
+        let is_new_client = call.is_create() && call.kind() == ObjectKind::Client;
+        let is_replaced = sets_client_secret(call) && kept(self, view).is_none();
+        if (is_new_client || is_replaced) && view.rotation.asked.is_some() {
+            status.last_handled_rotate_at.clone_from(&view.rotation.asked);
+        }
+        if let Some(client) = status.client.as_mut().filter(|client| is_replaced && client.secret_name.is_some()) {
+            client.secret_rotated_at = Some(rotated_at(view));
+        }
         match (call, call.kind()) {
             (Call::Create { .. }, ObjectKind::ResourceServer) => {
                 status.common.id = id;
@@ -176,31 +210,36 @@ impl Managed for Auth0ApiSpec {
         }
     }
 
-    fn output(&self, view: &View<'_>) -> Option<Output> {
-        let id = view.status.client.as_ref()?.id.clone()?;
-        let name = self.secret_name(view.owner);
-        let existing = view.references.outputs.get(&name);
-        let secret = view.client_secret.or_else(|| existing?.data.get("clientSecret"))?.clone();
-        let tenant = view.tenant;
-        let mut data: std::collections::BTreeMap<String, SecretString> = [
-            ("clientId", id),
-            ("audience", self.identifier.clone()),
-            ("domain", tenant.custom_domain.clone().unwrap_or_else(|| tenant.domain.clone())),
-            ("issuer", tenant.issuer()),
-            ("tokenUrl", tenant.url("/oauth/token")),
-            ("authorizationUrl", tenant.url("/authorize")),
-            ("jwksUri", tenant.url("/.well-known/jwks.json")),
-            ("scope", self.grant_scopes(view).join(" ")),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), SecretString::from(value)))
-        .collect();
-        data.insert("clientSecret".to_owned(), secret);
-        Some(Output { name, data })
+    fn output_ahead(&self, plan: &Plan, view: &View<'_>) -> Option<Output> {
+        if plan.calls.iter().any(sets_client_secret) { output::with_next(self, view) } else { None }
     }
 
-    fn record_output(&self, status: &mut Auth0ApiStatus, output: &Output) {
-        status.client.get_or_insert_default().secret_name = Some(output.name.clone());
+    fn output(&self, view: &View<'_>) -> Option<Output> {
+        output::output(self, view)
+    }
+
+    fn record_output(&self, status: &mut Auth0ApiStatus, output: &Output, view: &View<'_>) {
+        let client = status.client.get_or_insert_default();
+        client.secret_name = Some(output.name.clone());
+        if let (Step::Promote(_), Some(sent)) = (step(self, view), &view.rotation.sent) {
+            client.secret_rotated_at = Some(rotated_at(view));
+            status.last_handled_rotate_at = sent.asked.clone().or(status.last_handled_rotate_at.take());
+        }
+    }
+
+    fn due_in(&self, view: &View<'_>) -> Option<Duration> {
+        match step(self, view) {
+            Step::Settle(left) => Some(left),
+            _ => rotation::due_in(self, view),
+        }
+    }
+
+    fn news(before: &Auth0ApiStatus, after: &Auth0ApiStatus) -> Option<(&'static str, &'static str)> {
+        let rotated = |status: &Auth0ApiStatus| status.client.clone().and_then(|client| client.secret_rotated_at);
+        (rotated(after).is_some() && rotated(before) != rotated(after)).then_some((
+            "SecretRotated",
+            "the client secret was replaced; the Secret for applications holds the new one",
+        ))
     }
 
     fn removal_reads(&self, view: &View<'_>) -> Vec<Read> {
@@ -275,126 +314,30 @@ impl Auth0ApiSpec {
     }
 }
 
+/// The key of the client secret in bodies of clients.
+const CLIENT_SECRET: &str = "client_secret";
+
+fn sets_client_secret(call: &Call) -> bool {
+    matches!(call, Call::Update { kind: ObjectKind::Client, body, .. } if body.secrets.contains_key(CLIENT_SECRET))
+}
+
+fn sets_signing_secret(call: &Call) -> bool {
+    match call {
+        Call::Create { body, .. } | Call::Update { body, .. } => body.secrets.contains_key(SIGNING_SECRET),
+        Call::CreateGrant { .. } | Call::Delete { .. } | Call::EnableClients { .. } => false,
+    }
+}
+
+/// What somebody is told who asks for a new client secret where there is none to replace.
+fn nothing_to_rotate(spec: &Auth0ApiSpec, view: &View<'_>) -> Option<&'static str> {
+    asked(view).filter(|_| has_nothing_to_rotate(spec)).map(|_| {
+        "a new client secret was asked for, and there is none to replace: the client is public (tokenEndpointAuthMethod: none), or the spec wants none"
+    })
+}
+
 /// What stands before the client's paths in `status.managed`.
 const CLIENT_PREFIX: &str = "client.";
 
 fn unanswered(reads: Vec<Read>, view: &View<'_>) -> Vec<Read> {
     reads.into_iter().filter(|read| !view.remote.has(read)).collect()
-}
-
-fn plan_server(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan) -> Result<(), Refusal> {
-    let want = resource_server(spec)?;
-    let Some(have) = find_server(spec, view) else {
-        let body = new_server(spec, view.owner)?;
-        plan.calls.push(Call::Create { kind: ObjectKind::ResourceServer, body: body.into() });
-        return Ok(());
-    };
-    if have.get("is_system").and_then(Value::as_bool) == Some(true) {
-        return Err(Refusal::invalid(
-            "this API is one of Auth0's own, which this operator never touches; choose another spec.identifier",
-        ));
-    }
-    let id = text(have, "id").unwrap_or_default().to_owned();
-    if view.status.common.id.as_deref() != Some(&id) {
-        let announced = is_announced(spec, have, view);
-        let origin =
-            ownership::judge(ObjectKind::ResourceServer, have, view.owner, spec.policies.adoption_policy, announced)?;
-        plan.found.push(Found { kind: ObjectKind::ResourceServer, id: id.clone(), origin });
-    }
-    let mut want = want;
-    unset::add_unset(&mut want, managed_paths(view, ""), unset::RESOURCE_SERVER);
-    let mut change = diff(&want, have);
-    if change.get("scopes").is_some_and(|scopes| same_scopes(scopes, have.get("scopes"))) {
-        change.remove("scopes");
-    }
-    if !change.is_empty() {
-        plan.calls.push(Call::Update { kind: ObjectKind::ResourceServer, id, body: change.into() });
-    }
-    Ok(())
-}
-
-fn plan_client(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan) -> Result<Target, Refusal> {
-    let want = client(spec, view.owner)?;
-    let Some(have) = find_client(view) else {
-        let mut body = want;
-        body.entry("name")
-            .or_insert_with(|| format!("{} (Non Interactive)", spec.name.as_ref().unwrap_or(&view.owner.name)).into());
-        body.entry("grant_types").or_insert_with(|| json!(["client_credentials"]));
-        plan.calls.push(Call::Create { kind: ObjectKind::Client, body: body.into() });
-        return Ok(Target::CreatedByThisPlan);
-    };
-    let id = text(have, "client_id").unwrap_or_default().to_owned();
-    if view.status.client.as_ref().and_then(|client| client.id.as_deref()) != Some(&id) {
-        plan.found.push(Found { kind: ObjectKind::Client, id: id.clone(), origin: Origin::Created });
-    } else {
-        ownership::check_stamp(ObjectKind::Client, have, view.owner, spec.policies.adoption_policy)?;
-    }
-    let mut want = want;
-    unset::add_unset(&mut want, managed_paths(view, CLIENT_PREFIX), unset::CLIENT);
-    let mut body = Body::from(diff(&want, have));
-    match secret_state(spec, view) {
-        SecretState::Known => {}
-        SecretState::NeverWritten => {
-            body.secrets.insert("client_secret", view.fresh_secret.clone());
-        }
-        SecretState::Lost => {
-            return Err(Refusal::new(
-                Reason::SecretNotRecoverable,
-                format!(
-                    "the Secret {} is gone and the tenant does not show the client's secret; grant the operator's client the scope read:client_keys, or delete the client {id} in the tenant to have a new one made",
-                    spec.secret_name(view.owner)
-                ),
-            ));
-        }
-    }
-    if !body.fields.is_empty() || !body.secrets.is_empty() {
-        plan.calls.push(Call::Update { kind: ObjectKind::Client, id: id.clone(), body });
-    }
-    Ok(Target::Known(id))
-}
-
-fn plan_grant(spec: &Auth0ApiSpec, view: &View<'_>, client: Target, plan: &mut Plan) -> Result<(), Refusal> {
-    let mut want = Fields::new();
-    put(&mut want, "scope", Some(spec.grant_scopes(view)))?;
-    let have = match &client {
-        Target::Known(client) => find_grant(spec, view, client),
-        Target::CreatedByThisPlan => None,
-    };
-    let Some(have) = have else {
-        want.insert("audience".to_owned(), spec.identifier.clone().into());
-        plan.calls.push(Call::CreateGrant { client, fields: want });
-        return Ok(());
-    };
-    let id = text(have, "id").unwrap_or_default().to_owned();
-    if view.status.client.as_ref().and_then(|client| client.grant_id.as_deref()) != Some(&id) {
-        plan.found.push(Found { kind: ObjectKind::ClientGrant, id: id.clone(), origin: Origin::Created });
-    }
-    let change = diff(&want, have);
-    if !change.is_empty() && !same_set(change.get("scope"), have.get("scope")) {
-        plan.calls.push(Call::Update { kind: ObjectKind::ClientGrant, id, body: change.into() });
-    }
-    Ok(())
-}
-
-/// The paths of one of the two objects that an earlier pass set; none while the object is not ours yet.
-fn managed_paths<'a>(view: &'a View<'_>, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-    let is_verdict = view.status.common.pending.is_none();
-    let managed = view.status.common.managed.iter().filter(move |_| is_verdict);
-    managed.filter_map(move |path| match path.strip_prefix(CLIENT_PREFIX) {
-        Some(path) => (!prefix.is_empty()).then_some(path),
-        None => prefix.is_empty().then_some(path.as_str()),
-    })
-}
-
-fn same_scopes(want: &Value, have: Option<&Value>) -> bool {
-    let sorted = |value: &Value| {
-        let mut scopes: Vec<_> = value.as_array().into_iter().flatten().map(ToString::to_string).collect();
-        scopes.sort();
-        scopes
-    };
-    have.is_some_and(|have| sorted(want) == sorted(have))
-}
-
-fn same_set(want: Option<&Value>, have: Option<&Value>) -> bool {
-    want.is_some_and(|want| same_scopes(want, have))
 }

@@ -49,24 +49,3 @@ pub(super) fn is_announced(spec: &Auth0ApiSpec, have: &Fields, view: &View<'_>) 
     let announced: Fields = keys.filter_map(|key| have.get(key).map(|value| (key.to_owned(), value.clone()))).collect();
     pending.digest == digest(&announced)
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SecretState {
-    /// It stands in the output Secret, or a call of this pass has shown it.
-    Known,
-    /// The client was made, and we stopped before its secret was written down.
-    NeverWritten,
-    /// It was written, and somebody deleted the Secret.
-    Lost,
-}
-
-pub(super) fn secret_state(spec: &Auth0ApiSpec, view: &View<'_>) -> SecretState {
-    let output = view.references.outputs.get(&spec.secret_name(view.owner));
-    let written = view.status.client.as_ref().is_some_and(|client| client.secret_name.is_some());
-    match output {
-        Some(output) if !output.owned || output.data.contains_key("clientSecret") => SecretState::Known,
-        _ if view.client_secret.is_some() => SecretState::Known,
-        _ if written => SecretState::Lost,
-        _ => SecretState::NeverWritten,
-    }
-}
