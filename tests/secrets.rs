@@ -15,13 +15,14 @@ use serde_json::{Value, json};
 use support::{
     bench::Bench,
     cluster::OPERATOR_NAMESPACE,
-    object::KINDS,
+    object::{KINDS, Object},
     operator::{self, Operator, Settings},
-    samples::{API, CREDENTIALS, OUTPUT, PASSWORD, TENANT, USER},
+    samples::{API, CREDENTIALS, OUTPUT, PASSWORD, TENANT, USER, secret},
 };
 
 const OTHER_PASSWORD: &str = "canary-0ther-Passw0rd!";
 const WRONG_SECRET: &str = "canary-wrong-secret";
+const SIGNING_SECRET: &str = "canary-signing-secret";
 
 /// A refusal of Auth0 that repeats what was sent, as its validation errors do.
 fn echo(method: &str, path: &str) -> Value {
@@ -32,7 +33,11 @@ fn echo(method: &str, path: &str) -> Value {
 #[tokio::test]
 async fn secret_values_are_in_secrets_only() {
     let bench = Bench::new("secrets").await;
-    let operator = Operator::start(bench.cluster, Settings { levels: "trace", ..Settings::default() }).await;
+    let operator = Operator::start(
+        bench.cluster,
+        Settings { levels: "trace", flags: &["--watch-secrets", "--secret-settles-in", "1s"] },
+    )
+    .await;
     go_wrong_everywhere(&bench).await;
     bench.assert_token().await;
 
@@ -90,9 +95,21 @@ async fn go_wrong_everywhere(bench: &Bench) {
     bench.all_ready().await;
     bench.apply_changed(PASSWORD, &json!({ "stringData": { "password": OTHER_PASSWORD } })).await;
     bench.reason(USER, "InvalidSpec", "Stalled").await;
+    bench.tenant.faults(echo("PATCH", "^/api/v2/resource-servers/")).await;
+    bench.apply_object(&secret("Secret/signing", json!({ "key": SIGNING_SECRET }))).await;
+    let signing = json!({ "signingAlg": "HS256", "signingSecretRef": { "name": "signing", "key": "key" } });
+    let asks = json!({ "annotations": { "auth0-operator.dev/rotateClientSecret": "1" } });
+    bench.patch(API, &json!({ "metadata": asks, "spec": signing })).await;
+    bench.reason(API, "InvalidSpec", "Stalled").await;
+    bench.tenant.faults(echo("PATCH", "^/api/v2/clients/")).await;
+    bench.force(API, "after-third-echo").await;
+    bench.reason(API, "InvalidSpec", "Stalled").await;
     bench.tenant.faults(json!([])).await;
+    bench.force(API, "after-fourth-echo").await;
     bench.force(USER, "after-second-echo").await;
     bench.all_ready().await;
+    let is_answered = |object: &Object| object.text("/status/lastHandledRotateAt") == "1";
+    bench.history.until(API, "with a new client secret", is_answered).await;
 }
 
 fn flat(faults: &Value) -> Vec<Value> {
@@ -110,6 +127,7 @@ async fn secret_values(bench: &Bench) -> Vec<(&'static str, String)> {
         ("the user's password", bench.samples.password()),
         ("the user's new password", OTHER_PASSWORD.to_owned()),
         ("the application's client secret", bench.secret(OUTPUT).await["clientSecret"].clone()),
+        ("the API's signing secret", SIGNING_SECRET.to_owned()),
         ("the fingerprint key", String::from_utf8(key).unwrap()),
         // How every JWT begins: {"alg":
         ("an access token", "eyJhbGci".to_owned()),

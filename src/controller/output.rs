@@ -47,7 +47,8 @@ pub(super) async fn write(
         };
     };
     let mut written = existing.clone();
-    let surplus = output.without.filter(|key| existing.data.contains_key(*key));
+    // The values of a predecessor's Secret were not read.
+    let surplus = output.without.filter(|key| existing.inherited || existing.data.contains_key(*key));
     let is_same = output
         .data
         .iter()
