@@ -201,6 +201,10 @@ async fn the_rights_it_is_installed_with_suffice_from_apply_to_delete() {
     assert_eq!(missing, "");
     let events = house.kubectl(&["get", "events.events.k8s.io", "-o", "name"], "");
     assert!(!events.is_empty(), "the operator wrote no event");
+    let rename = r#"{"spec":{"client":{"secretName":"moved"}}}"#;
+    house.kubectl(&["patch", "auth0api", "basic-calculator", "--type=merge", "-p", rename], "");
+    house.all_become_ready();
+    house.kubectl(&["wait", "--for=delete", "--timeout=60s", "secret/basic-calculator-client"], "");
 
     house.kubectl(&["delete", "--timeout=60s", "-f", "-"], &house.samples());
     assert_eq!(house.tenant().await, empty);
