@@ -9,13 +9,12 @@
 mod support;
 
 use serde_json::json;
-use std::time::{Duration, Instant};
 use support::{
-    DEADLINE,
     bench::Bench,
     cluster::Cluster,
     operator::{Operator, Settings},
     samples::{ALL, API, CONNECTION, TENANT, USER},
+    tenant::Tenant,
 };
 use tokio::sync::OnceCell;
 
@@ -39,12 +38,9 @@ async fn passes(kind: &str) -> u64 {
 }
 
 /// Waits for so many more of them.
-async fn until_passes(kind: &str, more: u64) {
-    let (enough, start) = (passes(kind).await + more, Instant::now());
-    while passes(kind).await < enough {
-        assert!(start.elapsed() < DEADLINE, "there are no {more} more passes over an {kind}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+async fn until_passes(tenant: &Tenant, kind: &str, more: u64) {
+    let enough = passes(kind).await + more;
+    tenant.until(&format!("{more} more passes over an {kind}"), async || passes(kind).await >= enough).await;
 }
 
 /// Type and reason of the events about an object so far, oldest first. Forces a pass, since the event of a pass is written
@@ -74,7 +70,7 @@ async fn a_create_is_one_event_and_a_resync_none() {
     let before = bench.history.now();
 
     for kind in ["Auth0Api", "Auth0Connection", "Auth0User"] {
-        until_passes(kind, 9).await;
+        until_passes(&bench.tenant, kind, 9).await;
     }
 
     assert_eq!(bench.history.states_since(before), vec![], "a resync that changes nothing writes nothing");

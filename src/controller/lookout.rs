@@ -154,11 +154,7 @@ impl Lookout {
             tracing::warn!(tenant = %self.tenant, %error, "not everything in the tenant could be looked at");
         }
         tracing::debug!(tenant = %self.tenant, objects = held.len(), changed = changed.len(), "looked at the tenant");
-        let changes: Vec<_> = changed
-            .into_iter()
-            .map(|read| Change { is_delete: true, reads: vec![read], ..Change::default() })
-            .collect();
-        self.wake(&connected, &changes);
+        self.wake(&connected, &changed);
     }
 
     /// Spoils what changes say is no longer so, and wakes whom they concern.
@@ -196,7 +192,8 @@ impl Lookout {
             let is_hit = held.iter().map(|held| &held.read).chain(&sought).any(|read| reads.contains(read));
             // What hangs on a deleted object went with it, without an entry of its own.
             if held.iter().any(|held| deleted.contains(&held.read)) {
-                held.iter().for_each(|held| connected.tenant.spoil(&held.read));
+                let hanging = held.iter().filter(|held| !deleted.contains(&held.read));
+                hanging.for_each(|held| connected.tenant.spoil(&held.read));
             }
             let is_of_users =
                 !users_of.is_empty() && held.iter().any(|held| is_user_of(connected, &held.read, &users_of));

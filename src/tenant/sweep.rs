@@ -7,6 +7,7 @@ use super::{
     error::{Error, Tried},
     inventory::{Comparison, Freshness, Sent, is_same},
     limits::Group,
+    log::Change,
     objects,
     reads::{CLIENT_FIELDS, Way, only},
     redact,
@@ -40,7 +41,7 @@ struct Survey<'a> {
     open: BTreeMap<String, &'a Held>,
     found: usize,
     pages: usize,
-    changed: Vec<Read>,
+    changed: Vec<Change>,
 }
 
 impl Survey<'_> {
@@ -51,11 +52,11 @@ impl Survey<'_> {
 }
 
 impl Tenant {
-    /// Looks at what resources hold, and adds to `changed` the questions whose answers are not what was known.
+    /// Looks at what resources hold, and adds to `changed` what is not as it was known.
     ///
     /// # Errors
     /// When the tenant gives no answer; what was seen until then is in `changed`.
-    pub async fn sweep(&self, held: &[Held], pace: Pace, changed: &mut Vec<Read>) -> Result<(), Error> {
+    pub async fn sweep(&self, held: &[Held], pace: Pace, changed: &mut Vec<Change>) -> Result<(), Error> {
         for kind in ObjectKind::ALL {
             let of_kind = held.iter().filter_map(|held| match &held.read {
                 Read::Get(other, id) if *other == kind => Some((id.clone(), held)),
@@ -76,14 +77,15 @@ impl Tenant {
         &self,
         held: impl Iterator<Item = &Held>,
         pace: Pace,
-        changed: &mut Vec<Read>,
+        changed: &mut Vec<Change>,
     ) -> Result<(), Error> {
         for Held { read, .. } in held {
             let asker = Asker::operator(Cause::Sweep);
             let before = self.inventory.known(read);
             let answer = self.read(read, Freshness::Anew, &asker).await?;
             if before.is_some_and(|before| !is_same(&before, &answer.objects)) {
-                changed.push(read.clone());
+                let is_delete = answer.objects.is_empty();
+                changed.push(Change { reads: vec![read.clone()], is_delete, ..Change::default() });
             }
             let kind = if let Read::Get(kind, _) = read { *kind } else { ObjectKind::Connection };
             self.rest(kind, pace).await;
@@ -197,7 +199,7 @@ impl Tenant {
             redact::redact(kind, &mut object);
             if self.inventory.compare(&held.read, &[object], *sent) == Comparison::Other {
                 self.inventory.spoil(&held.read);
-                survey.changed.push(held.read.clone());
+                survey.changed.push(Change { reads: vec![held.read.clone()], ..Change::default() });
             }
         }
     }

@@ -114,6 +114,21 @@ impl Tenant {
         ours.filter_map(|request| call(request["method"].as_str()?, request["path"].as_str()?)).collect()
     }
 
+    /// How often the operator has read the tenant's log.
+    pub(crate) async fn log_reads(&self) -> usize {
+        let log: Value = self.control(Method::GET, "requests", None).await.json().await.unwrap();
+        log["requests"].as_array().unwrap().iter().filter(|request| request["path"] == "/api/v2/logs").count()
+    }
+
+    /// Waits until something is so that the tenant shows.
+    pub(crate) async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+        let start = Instant::now();
+        while !is_so().await {
+            assert!(start.elapsed() < DEADLINE, "not so in time: {what}");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// The same without reads.
     pub(crate) async fn writes(&self) -> Vec<String> {
         self.calls().await.into_iter().filter(|call| !call.starts_with("GET")).collect()
@@ -126,15 +141,7 @@ impl Tenant {
 
     /// Waits until the operator's calls are as described.
     pub(crate) async fn until_calls(&self, what: &str, are: impl Fn(&[String]) -> bool) {
-        let start = Instant::now();
-        loop {
-            let calls = self.calls().await;
-            if are(&calls) {
-                return;
-            }
-            assert!(start.elapsed() < DEADLINE, "the operator's calls are not {what}: {calls:?}");
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        self.until(&format!("the operator's calls are {what}"), async || are(&self.calls().await)).await;
     }
 
     /// A call of somebody else than the operator; it has to succeed.

@@ -1,0 +1,199 @@
+//! How changes that others make in a tenant are found: by its log, by sweeps, and at start.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml's exception leaves out what tests share"
+)]
+
+mod support;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use support::{
+    bench::Bench,
+    cluster::Cluster,
+    object::Object,
+    operator::{Operator, Settings},
+    samples::{TENANT, USER},
+};
+use tokio::sync::OnceCell;
+
+/// A set of samples whose tenant's log is read each second.
+async fn bench(name: &str) -> Bench {
+    static OPERATOR: OnceCell<Operator> = OnceCell::const_new();
+    OPERATOR.get_or_init(async || Operator::start(Cluster::shared().await, Settings::default()).await).await;
+    let bench = Bench::new(name).await;
+    set_up(&bench, json!({ "mode": "Log", "interval": "1s" })).await;
+    bench
+}
+
+async fn set_up(bench: &Bench, detection: Value) {
+    bench.apply_all().await;
+    bench.apply_changed(TENANT, &json!({ "spec": { "driftDetection": detection } })).await;
+    bench.all_ready().await;
+    let are_counted = |tenant: &Object| tenant.0["status"]["dependants"] == 3;
+    bench.history.until(TENANT, "counting its dependants", are_counted).await;
+}
+
+/// Waits until the log has been read so many times more.
+async fn until_read(bench: &Bench, times: usize) {
+    let before = bench.tenant.log_reads().await;
+    bench.tenant.until("the log is read", async || bench.tenant.log_reads().await >= before + times).await;
+}
+
+/// Waits until an object in the tenant has a value again.
+async fn until_again(bench: &Bench, kind: &str, by: (&str, &str), pointer: &str, value: &Value) {
+    let is_again = async || {
+        let state = bench.tenant.state().await;
+        let mut objects = state[kind].as_array().unwrap().iter();
+        objects.any(|object| object[by.0] == by.1 && object.pointer(pointer) == Some(value))
+    };
+    bench.tenant.until(&format!("{pointer} of the {kind} is {value} again"), is_again).await;
+}
+
+fn path(collection: &str, id: &Value) -> String {
+    format!("{collection}/{}", id.as_str().unwrap().replace('|', "%7C"))
+}
+
+#[tokio::test]
+async fn what_others_change_is_taken_back_by_one_read_and_one_write() {
+    let bench = bench("repaired").await;
+    let samples = &bench.samples;
+    let tenant = &bench.tenant;
+    let api = tenant.object("resource_servers", "identifier", &samples.identifier()).await;
+    let client = tenant.object("clients", "name", &samples.client()).await;
+    let grant = tenant.object("client_grants", "audience", &samples.identifier()).await;
+    let connection = tenant.object("connections", "name", &samples.connection()).await;
+    let user = tenant.object("users", "email", &samples.email()).await;
+    let changes = [
+        (
+            path("resource-servers", &api["id"]),
+            json!({ "token_lifetime": 60 }),
+            ("resource_servers", "id", &api["id"]),
+            ("/token_lifetime", &api["token_lifetime"]),
+        ),
+        (
+            path("clients", &client["client_id"]),
+            json!({ "grant_types": ["implicit"] }),
+            ("clients", "client_id", &client["client_id"]),
+            ("/grant_types", &client["grant_types"]),
+        ),
+        (
+            path("client-grants", &grant["id"]),
+            json!({ "scope": [] }),
+            ("client_grants", "id", &grant["id"]),
+            ("/scope", &grant["scope"]),
+        ),
+        (
+            path("connections", &connection["id"]),
+            json!({ "options": { "brute_force_protection": false } }),
+            ("connections", "id", &connection["id"]),
+            ("/options/brute_force_protection", &json!(true)),
+        ),
+        (
+            path("users", &user["user_id"]),
+            json!({ "email": "eve@example.com" }),
+            ("users", "user_id", &user["user_id"]),
+            ("/email", &user["email"]),
+        ),
+    ];
+    tenant.forget_calls().await;
+    for (path, change, ..) in &changes {
+        tenant.call(Method::PATCH, path, change.clone()).await;
+    }
+    for (_, _, (kind, member, id), (pointer, value)) in &changes {
+        until_again(&bench, kind, (member, id.as_str().unwrap()), pointer, value).await;
+    }
+    // The repairs' own entries wake nobody.
+    until_read(&bench, 4).await;
+    let mut calls = tenant.calls().await;
+    calls.sort();
+    let one_each = [
+        "GET client-grants/*",
+        "GET clients/*",
+        "GET connections/*",
+        "GET connections/*/clients",
+        "GET resource-servers/*",
+        "GET users/*",
+        "PATCH client-grants/*",
+        "PATCH clients/*",
+        "PATCH connections/*",
+        "PATCH resource-servers/*",
+        "PATCH users/*",
+    ];
+    assert_eq!(calls, one_each);
+
+    tenant.forget_calls().await;
+    let clients = format!("{}/clients", path("connections", &connection["id"]));
+    tenant.call(Method::PATCH, &clients, json!([{ "client_id": client["client_id"], "status": false }])).await;
+    until_read(&bench, 5).await;
+    assert_eq!(tenant.calls().await, ["GET connections/*/clients", "PATCH connections/*/clients"]);
+}
+
+#[tokio::test]
+async fn a_deleted_object_is_made_again_with_what_hangs_on_it() {
+    let bench = bench("made-again").await;
+    let api = bench.tenant.object("resource_servers", "identifier", &bench.samples.identifier()).await;
+    bench.tenant.call(Method::DELETE, &path("resource-servers", &api["id"]), Value::Null).await;
+    let is_there = async || bench.tenant.added().await == bench.samples.made();
+    bench.tenant.until("all is there again", is_there).await;
+    bench.assert_token().await;
+}
+
+#[tokio::test]
+async fn own_writes_wake_nothing_and_rest_costs_the_logs_call_alone() {
+    let bench = bench("own-writes").await;
+    bench.patch(USER, &json!({ "spec": { "email": "countess@example.com", "givenName": "Augusta" } })).await;
+    bench.ready(USER).await;
+    bench.tenant.forget_calls().await;
+    let before = bench.history.now();
+    until_read(&bench, 6).await;
+    assert_eq!(bench.tenant.calls().await, Vec::<String>::new());
+    assert_eq!(bench.history.states_since(before), vec![]);
+}
+
+#[tokio::test]
+async fn what_the_log_does_not_tell_is_found_by_a_sweep() {
+    let bench = bench("sweep").await;
+    let api = bench.tenant.object("resource_servers", "identifier", &bench.samples.identifier()).await;
+    bench.tenant.faults(json!([{ "method": "PATCH", "kind": "log_drop", "times": 1 }])).await;
+    bench.tenant.call(Method::PATCH, &path("resource-servers", &api["id"]), json!({ "token_lifetime": 60 })).await;
+    bench.tenant.forget_calls().await;
+    until_read(&bench, 3).await;
+    assert_eq!(bench.tenant.calls().await, Vec::<String>::new());
+
+    bench.annotate(TENANT, "sweep").await;
+    let id = ("id", api["id"].as_str().unwrap());
+    until_again(&bench, "resource_servers", id, "/token_lifetime", &api["token_lifetime"]).await;
+    // One of each kind: read by itself where that is as cheap as a list. The one that differs is read by the sweep.
+    let mut calls = bench.tenant.calls().await;
+    calls.sort();
+    let reads = [
+        "GET client-grants/*",
+        "GET clients/*",
+        "GET connections/*",
+        "GET connections/*/clients",
+        "GET resource-servers/*",
+        "GET users/*",
+        "PATCH resource-servers/*",
+    ];
+    assert_eq!(calls, reads);
+}
+
+#[tokio::test]
+async fn without_leave_to_read_the_log_the_tenant_says_so() {
+    let bench = bench("no-log").await;
+    let audience = format!("https://{}/api/v2/", bench.tenant.domain());
+    let state = bench.tenant.state().await;
+    let grants = state["client_grants"].as_array().unwrap();
+    let grant = grants.iter().find(|grant| grant["audience"] == audience && grant["client_id"] == "management");
+    let grant = grant.expect("the management client has a grant");
+    let scopes: Vec<&Value> =
+        grant["scope"].as_array().unwrap().iter().filter(|scope| **scope != "read:logs").collect();
+    bench.tenant.call(Method::PATCH, &path("client-grants", &grant["id"]), json!({ "scope": scopes })).await;
+    let object = bench.force(TENANT, "look").await;
+    assert_eq!(object.0["status"]["missingScopes"], json!(["read:logs"]));
+    let message = object.condition("Ready").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(object.is_ready() && message.contains("read:logs"), "{message}");
+}
