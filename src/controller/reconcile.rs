@@ -17,6 +17,7 @@ use super::{
     pass::{Knowledge, Pass},
     status::{READY, Verdicts, conditions_of, is_true},
     tenants::pin,
+    turns::Turn,
 };
 use crate::{
     crd::{DriftPolicy, Pending},
@@ -27,10 +28,16 @@ use crate::{
     tenant::{self, Cause, Created, Freshness, Tenant},
 };
 use k8s_openapi::jiff::Timestamp;
-use kube::{Resource, ResourceExt, runtime::controller::Action};
+use kube::{
+    Resource, ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 use secrecy::SecretString;
-use std::{collections::BTreeSet, hash::BuildHasher, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, hash::BuildHasher, pin::pin, sync::Arc, time::Duration};
 use tokio::time::Instant;
+
+/// After so long a wait, a resource that nobody has looked at says that it waits.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Looks after one object. Fails only where Kubernetes does.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>) -> Result<Action, Stop> {
@@ -91,7 +98,7 @@ impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
         self.await_survey(&admitted).await;
-        let _turn = self.shared().turns.take(&self.asker).await;
+        let _turn = self.turn().await?;
         let referrer =
             Referrer { owner: &self.owner, tenant: pin(&admitted.resource.spec), reference: self.owner_reference()? };
         let former_output = self.spec().former_output(&self.owner, &self.status).map(Need::Output);
@@ -180,6 +187,29 @@ impl<K: Kind> Pass<K> {
             }
         }
         doubts
+    }
+
+    /// Waits for this pass's turn. Whoever has nothing in the tenant yet and waits for long says so.
+    async fn turn(&mut self) -> Result<Turn, Stop> {
+        let (turns, asker) = (self.context.shared.turns.clone(), self.asker.clone());
+        let mut turn = pin!(turns.take(&asker));
+        let turn = match tokio::time::timeout(PATIENCE, &mut turn).await {
+            Ok(turn) => turn,
+            Err(_) => {
+                if K::Wish::common(&self.status).observed_generation.is_none_or(|observed| observed < 1) {
+                    let message = "many resources want something of the tenant at the same time, so this one waits for its turn; the tenant's rate limit sets the pace";
+                    let generation = self.generation();
+                    let mut verdicts = Verdicts::of(K::Wish::common_mut(&mut self.status));
+                    verdicts.end(&Refusal::new(Reason::Pending, message), generation, Timestamp::now());
+                    self.write_status(false).await?;
+                }
+                turn.await
+            }
+        };
+        // Meanwhile it may have been changed; its newest version is on its way.
+        let newest = K::store(&self.shared().stores).get(&ObjectRef::from_obj(&*self.object));
+        let is_newest = newest.is_some_and(|newest| newest.meta().generation == self.object.meta().generation);
+        if is_newest { Ok(turn) } else { Err(Stop::Stale) }
     }
 
     /// At start all objects are looked at by lists first; whoever has nothing new to say waits for that.

@@ -85,8 +85,7 @@ impl Group {
 /// What flows per second into the one bucket of plans that have one (Auth0's documentation, 2026-08).
 fn per_second(limit: u32) -> f64 {
     match limit {
-        2 => 2.0,
-        10 => 2.0,
+        2 | 10 => 2.0,
         50 => 16.0,
         20 | 250 | 750 | 1500 | 3000 | 5000 => f64::from(limit),
         // Not documented: the slowest in proportion, until the headers say more.

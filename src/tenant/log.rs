@@ -222,7 +222,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn sapi(method: &str, path: &str, answer: Value) -> Entry {
+    fn sapi(method: &str, path: &str, answer: &Value) -> Entry {
         let details = json!({"request": {"method": method, "path": path}, "response": {"body": answer}});
         entry(json!({"type": "sapi", "client_id": "foreign", "details": details}))
     }
@@ -236,27 +236,27 @@ mod tests {
         for (case, entry, reads) in [
             (
                 "an API by id",
-                sapi("patch", "/api/v2/resource-servers/5f", json!({})),
+                sapi("patch", "/api/v2/resource-servers/5f", &json!({})),
                 vec![get(ObjectKind::ResourceServer, "5f")],
             ),
             (
                 "an API by identifier, encoded",
-                sapi("DELETE", "/api/v2/resource-servers/https%3A%2F%2Fa.example.com%2F", json!({})),
+                sapi("DELETE", "/api/v2/resource-servers/https%3A%2F%2Fa.example.com%2F", &json!({})),
                 vec![get(ObjectKind::ResourceServer, "https://a.example.com/")],
             ),
             (
                 "a new API",
-                sapi("post", "/api/v2/resource-servers", json!({"identifier": "https://a/"})),
+                sapi("post", "/api/v2/resource-servers", &json!({"identifier": "https://a/"})),
                 vec![get(ObjectKind::ResourceServer, "https://a/")],
             ),
             (
                 "a rotated secret",
-                sapi("post", "/api/v2/clients/abc/rotate-secret", json!({})),
+                sapi("post", "/api/v2/clients/abc/rotate-secret", &json!({})),
                 vec![get(ObjectKind::Client, "abc")],
             ),
             (
                 "a grant, whose id is not shown",
-                sapi("patch", "/api/v2/client-grants/cgr_1", json!({"client_id": "abc", "audience": "https://a/"})),
+                sapi("patch", "/api/v2/client-grants/cgr_1", &json!({"client_id": "abc", "audience": "https://a/"})),
                 vec![
                     get(ObjectKind::ClientGrant, "cgr_1"),
                     Read::Grants { client: "abc".into(), audience: "https://a/".into() },
@@ -264,22 +264,22 @@ mod tests {
             ),
             (
                 "a connection",
-                sapi("patch", "/api/v2/connections/con_1", json!({})),
+                sapi("patch", "/api/v2/connections/con_1", &json!({})),
                 vec![get(ObjectKind::Connection, "con_1"), Read::ConnectionClients("con_1".into())],
             ),
             (
                 "its clients",
-                sapi("patch", "/api/v2/connections/con_1/clients", json!({})),
+                sapi("patch", "/api/v2/connections/con_1/clients", &json!({})),
                 vec![Read::ConnectionClients("con_1".into())],
             ),
             (
                 "a user, encoded",
-                sapi("patch", "/api/v2/users/auth0%7C64", json!({})),
+                sapi("patch", "/api/v2/users/auth0%7C64", &json!({})),
                 vec![get(ObjectKind::User, "auth0|64")],
             ),
             (
                 "a new user",
-                sapi("post", "/api/v2/users", json!({"user_id": "auth0|64", "email": "Ada@example.com"})),
+                sapi("post", "/api/v2/users", &json!({"user_id": "auth0|64", "email": "Ada@example.com"})),
                 vec![get(ObjectKind::User, "auth0|64"), Read::UsersWithEmail("ada@example.com".into())],
             ),
             (
@@ -298,7 +298,7 @@ mod tests {
         for (case, entry) in [
             ("a login", entry(json!({"type": "s", "user_id": "auth0|64"}))),
             ("a read", entry(json!({"type": "mgmt_api_read"}))),
-            ("of no kind of ours", sapi("post", "/api/v2/roles", json!({}))),
+            ("of no kind of ours", sapi("post", "/api/v2/roles", &json!({}))),
             ("a body that is null", entry(json!({"type": "sapi", "details": {"request": null}}))),
         ] {
             assert_eq!(entry.change(), None, "{case}");

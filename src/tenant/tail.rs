@@ -9,6 +9,7 @@ use super::{
     error::{Error, Tried},
     inventory::Sent,
     log::{Entry, Ours},
+    nonces::Nonces,
     reads::Way,
 };
 use jiff::{Timestamp, tz::Offset};
@@ -94,7 +95,7 @@ impl Tail {
     }
 
     /// The changes by others on a page.
-    fn take(&mut self, page: Vec<Value>, ours: Ours<'_>) -> Vec<Change> {
+    fn take(&mut self, page: Vec<Value>, client: &str, nonces: &Nonces) -> Vec<Change> {
         let mut changes = vec![];
         for entry in page {
             let id = entry["log_id"].as_str().unwrap_or_default().to_owned();
@@ -105,8 +106,8 @@ impl Tail {
                 continue;
             }
             let entry: Entry = serde_json::from_value(entry).unwrap_or_default();
-            self.correlates |= entry.correlates(ours.client);
-            if !entry.is_ours(&Ours { correlates: self.correlates, ..ours }) {
+            self.correlates |= entry.correlates(client);
+            if !entry.is_ours(&Ours { client, nonces, correlates: self.correlates }) {
                 changes.extend(entry.change());
             }
         }
@@ -149,7 +150,7 @@ impl Tenant {
             let page = self.log(vec![("from", from), ("take", PAGE.to_string())]).await?;
             let (is_full, last) = (page.len() >= PAGE, page.last().and_then(|entry| entry["log_id"].as_str()));
             tail.position = last.filter(|_| is_full).map(str::to_owned);
-            tidings.changes.extend(tail.take(page, self.ours()));
+            tidings.changes.extend(self.take_page(tail, page));
             match tail.position.clone() {
                 Some(position) => from = position,
                 None => {
@@ -175,7 +176,7 @@ impl Tenant {
             ];
             let page = self.log(query).await?;
             let is_full = page.len() >= PAGE;
-            tidings.changes.extend(tail.take(page, self.ours()));
+            tidings.changes.extend(self.take_page(tail, page));
             if !is_full {
                 tail.ended(false, Duration::ZERO, Instant::now());
                 return Ok(tidings);
@@ -186,8 +187,8 @@ impl Tenant {
         Ok(tidings)
     }
 
-    fn ours(&self) -> Ours<'_> {
-        Ours { client: &self.facts.management_client, nonces: self.transport.nonces(), correlates: false }
+    fn take_page(&self, tail: &mut Tail, page: Vec<Value>) -> Vec<Change> {
+        tail.take(page, &self.facts.management_client, self.transport.nonces())
     }
 
     async fn log(&self, query: Vec<(&str, String)>) -> Result<Vec<Value>, Error> {
@@ -230,7 +231,6 @@ fn time_of(id: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::nonces::Nonces;
     use serde_json::json;
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn entry(second: u32) -> Value {
-        let id = format!("900202611241122{second:02}000{:036}", second);
+        let id = format!("900202611241122{second:02}000{second:036}");
         json!({"log_id": id, "type": "sdu", "description": format!("user_id: {second}")})
     }
 
@@ -256,7 +256,7 @@ mod tests {
         let (mut tail, nonces) = (tail(), Nonces::new());
         let mut take = |seconds: &[u32]| {
             let page = seconds.iter().map(|second| entry(*second)).collect();
-            tail.take(page, Ours { client: "operator", nonces: &nonces, correlates: false }).len()
+            tail.take(page, "operator", &nonces).len()
         };
         assert_eq!((take(&[10, 11]), take(&[10, 11, 12]), take(&[9])), (2, 1, 1));
         assert_eq!(tail.start(), position_of("2026-11-24T11:22:02Z".parse().unwrap()));
