@@ -11,16 +11,22 @@ mod support;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use k8s_openapi::api::{core::v1::Secret, events::v1::Event};
 use kube::{Api, api::ListParams};
+use reqwest::Method;
 use serde_json::{Value, json};
 use support::{
     bench::Bench,
     cluster::OPERATOR_NAMESPACE,
     object::{KINDS, Object},
     operator::{self, Operator, Settings},
-    samples::{API, CREDENTIALS, OUTPUT, PASSWORD, TENANT, USER, secret},
+    samples::{API, CREDENTIALS, OUTPUT, PASSWORD, TENANT, USER, resource, secret},
 };
 
 const OTHER_PASSWORD: &str = "canary-0ther-Passw0rd!";
+const IDP: &str = "Auth0Connection/idp";
+const IDP_SECRET: &str = "canary-secret-of-the-identity-provider";
+const OTHER_IDP_SECRET: &str = "canary-another-secret-of-the-identity-provider";
+/// What somebody else keeps in the connection's options.
+const OTHERS_SECRET: &str = "canary-secret-of-somebody-else";
 const WRONG_SECRET: &str = "canary-wrong-secret";
 const SIGNING_SECRET: &str = "canary-signing-secret";
 
@@ -110,6 +116,45 @@ async fn go_wrong_everywhere(bench: &Bench) {
     bench.all_ready().await;
     let is_answered = |object: &Object| object.text("/status/lastHandledRotateAt") == "1";
     bench.history.until(API, "with a new client secret", is_answered).await;
+    go_wrong_with_options(bench).await;
+}
+
+/// The same for a connection with secrets in its options, one in a place that Auth0 does not have for secrets.
+async fn go_wrong_with_options(bench: &Bench) {
+    let from = |path: &str, key: &str| json!({ "path": path, "secretKeyRef": { "name": "idp", "key": key } });
+    let spec = json!({
+        "tenantRef": { "name": "default" }, "name": "idp", "strategy": "oidc", "options": { "client_id": "abc" },
+        "optionsFrom": [from("/client_secret", "secret"), from("/upstream_params/key/value", "key")],
+    });
+    let values = |value: &str| secret("Secret/idp", json!({ "secret": value, "key": format!("{value}-key") }));
+    bench.tenant.faults(echo("POST", "^/api/v2/connections$")).await;
+    bench.apply_object(&values(IDP_SECRET)).await;
+    bench.apply_object(&resource(IDP, spec)).await;
+    bench.reason(IDP, "InvalidSpec", "Stalled").await;
+    bench.tenant.faults(echo("PATCH", "^/api/v2/connections/")).await;
+    bench.force(IDP, "after-echo").await;
+    bench.ready(IDP).await;
+    bench.apply_object(&values(OTHER_IDP_SECRET)).await;
+    bench.reason(IDP, "InvalidSpec", "Stalled").await;
+    bench.tenant.faults(json!([])).await;
+
+    let found = bench.tenant.call(Method::GET, "connections?name=idp", Value::Null).await;
+    let mut options = found[0]["options"].clone();
+    options["app_secret"] = json!(OTHERS_SECRET);
+    options["client_id"] = json!("another");
+    let path = format!("connections/{}", found[0]["id"].as_str().unwrap());
+    bench.tenant.call(Method::PATCH, &path, json!({ "options": options })).await;
+    bench.force(IDP, "after-others").await;
+    bench.ready(IDP).await;
+    let found = bench.tenant.call(Method::GET, "connections?name=idp", Value::Null).await;
+    for (place, value) in [
+        ("/client_secret", OTHER_IDP_SECRET.to_owned()),
+        ("/upstream_params/key/value", format!("{OTHER_IDP_SECRET}-key")),
+        ("/app_secret", OTHERS_SECRET.to_owned()),
+        ("/client_id", "abc".to_owned()),
+    ] {
+        assert_eq!(found[0]["options"].pointer(place), Some(&json!(value)), "{place}");
+    }
 }
 
 fn flat(faults: &Value) -> Vec<Value> {
@@ -124,6 +169,9 @@ async fn secret_values(bench: &Bench) -> Vec<(&'static str, String)> {
     vec![
         ("the operator's client secret", bench.tenant.management_secret().to_owned()),
         ("a wrong client secret", WRONG_SECRET.to_owned()),
+        ("the identity provider's secret", IDP_SECRET.to_owned()),
+        ("the identity provider's new secret", OTHER_IDP_SECRET.to_owned()),
+        ("somebody else's secret in the options", OTHERS_SECRET.to_owned()),
         ("the user's password", bench.samples.password()),
         ("the user's new password", OTHER_PASSWORD.to_owned()),
         ("the application's client secret", bench.secret(OUTPUT).await["clientSecret"].clone()),

@@ -15,7 +15,7 @@ use crate::{
         claims::{Claimant, winner},
     },
 };
-use kube::{ResourceExt, core::object::HasSpec, runtime::reflector::ObjectRef};
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use std::sync::Arc;
 
 /// The tenant that an object may use.
@@ -135,10 +135,10 @@ impl<K: Kind> Pass<K> {
     /// Whether another resource has the better claim to the same object in the same tenant.
     fn claim(&self, tenant: &Auth0Tenant) -> Result<(), Refusal> {
         let shared = self.shared();
-        let key = self.spec().natural_key(&self.owner);
+        let key = self.object.claim_key(&shared.stores);
         let pinned = pin(&tenant.spec);
         let claimants: Vec<Claimant> = K::store(&shared.stores)
-            .state_filter(|other| HasSpec::spec(other).natural_key(&other.owner("")) == key)
+            .state_filter(|other| other.claim_key(&shared.stores) == key)
             .into_iter()
             .filter_map(|other| {
                 let (namespace, name) = other.tenant_key(shared.options.default_tenant.as_ref())?;

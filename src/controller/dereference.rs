@@ -42,6 +42,7 @@ pub(super) async fn dereference(shared: &Shared, of: &Referrer<'_>, needs: Vec<N
                 let reference = ConnectionReference {
                     name: connection.spec.effective_name(&name),
                     strategy: connection.spec.strategy.clone(),
+                    is_password_optional: connection.spec.is_password_optional(),
                 };
                 references.connections.insert(name, reference);
             }

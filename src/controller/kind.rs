@@ -3,7 +3,7 @@
 use super::stores::{Stores, Wakes};
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, CommonStatus, DeletionPolicy, TenantRef},
-    plan::{Holds, Managed, Owner},
+    plan::{Managed, Owner},
 };
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
@@ -37,7 +37,7 @@ pub(super) trait Kind:
     Watched + HasSpec<Spec = Self::Wish> + HasStatus<Status = <Self::Wish as Managed>::Status>
 {
     /// The spec.
-    type Wish: Holds;
+    type Wish: Managed;
 
     /// The part of the status that all kinds share; as if never looked at where there is none.
     fn common(&self) -> CommonStatus {
@@ -62,6 +62,16 @@ pub(super) trait Kind:
             name: self.name_any(),
             uid: self.uid().unwrap_or_default(),
         }
+    }
+
+    /// What it stands for in its tenant: the same for all resources that stand for the same object.
+    fn claim_key(&self, stores: &Stores) -> String {
+        let owner = self.owner("");
+        let connection = |name: &str| {
+            let connection = stores.connections.get(&ObjectRef::new(name).within(&owner.namespace))?;
+            Some(connection.spec.effective_name(name))
+        };
+        self.spec().natural_key(&owner, &connection)
     }
 
     /// Whether it knows that its tenant is gone for good, so that it goes without a call.

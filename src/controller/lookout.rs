@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, DriftDetection, DriftMode},
-    plan::{Held, Holds, ObjectKind, Read},
+    plan::{Held, Managed, ObjectKind, Read},
     tenant::{Change, Error, Pace, Tail, jitter},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -206,7 +206,7 @@ impl Lookout {
             }
             // By its name alone it cannot be told which connection changed.
             let waits_for_connection = touches_connections
-                && spec.connection().is_some()
+                && spec.named_connection().is_some()
                 && ready_reason(&object.common().conditions) == Some("ReferenceNotReady");
             if is_hit || is_of_users || minds_client || waits_for_connection {
                 woken.push(ObjectRef::from_obj(&*object));

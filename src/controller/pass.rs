@@ -56,6 +56,8 @@ pub(super) struct Pass<K: Kind> {
 pub(super) struct Knowledge {
     pub(super) references: References,
     pub(super) remote: Remote,
+    /// What of it the tenant was asked in this pass.
+    pub(super) asked: BTreeSet<Read>,
     /// What of it was seen in lists only.
     pub(super) listed: BTreeSet<Read>,
     /// What is asked anew before anything is written.

@@ -25,7 +25,7 @@ use crate::{
         Call, Class, Depth, Managed, Need, ObjectKind, Plan, Read, Reason, Refusal, Remote, Situation, TenantFacts,
         digest,
     },
-    tenant::{self, Cause, Created, Freshness, Tenant},
+    tenant::{self, Cause, Created, Freshness, Provenance, Tenant},
 };
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -113,6 +113,7 @@ impl<K: Kind> Pass<K> {
         let mut knowledge = Knowledge {
             references,
             remote: Remote::default(),
+            asked: BTreeSet::new(),
             listed: BTreeSet::new(),
             doubted: BTreeSet::new(),
             depth: if announced { Depth::NaturalKeys } else { Depth::KnownIds },
@@ -142,6 +143,8 @@ impl<K: Kind> Pass<K> {
     /// Observes, plans and executes until the tenant is as the spec says.
     async fn apply(&mut self, admitted: &Admitted, knowledge: &mut Knowledge) -> Result<(), Stop> {
         let tenant = &admitted.connected.tenant;
+        let id = K::Wish::common(&self.status).id.as_deref();
+        tenant.conceal(&self.object.claim_key(&self.shared().stores), id, self.spec().conceals());
         let (mut looked_again, mut looked_after_conflict) = (false, false);
         loop {
             self.observe(tenant, knowledge, K::Wish::reads).await?;
@@ -165,6 +168,13 @@ impl<K: Kind> Pass<K> {
                 tenant::Error::AlreadyExists(_) if !looked_after_conflict => {
                     (looked_after_conflict, knowledge.depth) = (true, Depth::NaturalKeys);
                 }
+                // It is ours perhaps, and the tenant's search lags behind.
+                tenant::Error::AlreadyExists(what) if knowledge.announced => {
+                    let message = format!(
+                        "the tenant has such a {what} already and does not show it yet; the operator looks again"
+                    );
+                    return Err(Refusal::new(Reason::Retrying, message).into());
+                }
                 tenant::Error::Gone(_) if !looked_again => looked_again = true,
                 error => return Err(error.into()),
             }
@@ -175,14 +185,16 @@ impl<K: Kind> Pass<K> {
 
     /// Takes back what a plan must not be carried out on before it has been asked anew: a whole that others have a part in, so that
     /// nothing of theirs is lost; and what a list showed, where it is to be corrected or where lists lag behind.
-    fn doubt(&self, plan: &Plan, knowledge: &mut Knowledge) -> bool {
+    fn doubt(&mut self, plan: &Plan, knowledge: &mut Knowledge) -> bool {
         let spec_changed = self.spec_changed();
         let mut doubts = false;
         for call in &plan.calls {
             let Some(read) = call.shown_by() else { continue };
             let is_hearsay = knowledge.listed.contains(&read) && (!spec_changed || call.kind() == ObjectKind::User);
-            if (call.replaces_whole() || is_hearsay) && knowledge.doubted.insert(read.clone()) {
+            let is_stale_whole = call.replaces_whole() && !knowledge.asked.contains(&read);
+            if (is_stale_whole || is_hearsay) && knowledge.doubted.insert(read.clone()) {
                 knowledge.remote.forget(&read);
+                self.asker.since = Instant::now();
                 doubts = true;
             }
         }
@@ -246,10 +258,13 @@ impl<K: Kind> Pass<K> {
             for read in reads {
                 let freshness = if knowledge.doubted.contains(&read) { Freshness::Anew } else { self.freshness };
                 let answer = tenant.read(&read, freshness, &self.asker).await?;
-                if answer.is_from_list {
-                    knowledge.listed.insert(read.clone());
-                }
+                match answer.provenance {
+                    Provenance::Asked => knowledge.asked.insert(read.clone()),
+                    Provenance::Listed => knowledge.listed.insert(read.clone()),
+                    Provenance::Remembered => false,
+                };
                 knowledge.client_secret = answer.client_secret.or(knowledge.client_secret.take());
+                knowledge.remote.option_secrets.extend(answer.option_secrets);
                 knowledge.remote.insert(read, answer.objects);
             }
         }
@@ -281,7 +296,7 @@ impl<K: Kind> Pass<K> {
     /// Whether a call for an unchanged spec follows from a change in the cluster: of a Secret, or of what the spec refers to.
     fn is_cause_ours(&self, call: &Call) -> bool {
         match call {
-            Call::Create { body, .. } | Call::Update { body, .. } => !body.secrets.is_empty(),
+            Call::Create { body, .. } | Call::Update { body, .. } => body.follows_secret,
             Call::EnableClients { changes, .. } => {
                 changes.iter().all(|(client, _)| !K::Wish::is_enabled_by_us(&self.before, client))
             }
@@ -342,7 +357,7 @@ impl<K: Kind> Pass<K> {
     }
 
     fn pending(&self, create: &Call) -> Pending {
-        let key = self.spec().natural_key(&self.owner);
+        let key = self.object.claim_key(&self.shared().stores);
         let fields = match create {
             Call::Create { body, .. } | Call::Update { body, .. } => &body.fields,
             Call::CreateGrant { fields, .. } => fields,
@@ -377,7 +392,7 @@ impl<K: Kind> Pass<K> {
                 spec.record(status, call, &object, situation);
             });
             let sent = match call {
-                Call::Update { body, .. } => body.secrets.get("client_secret").cloned(),
+                Call::Update { body, .. } => body.secrets.get("/client_secret").cloned(),
                 _ => None,
             };
             if let Some(secret) = &sent {

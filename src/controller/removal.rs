@@ -48,6 +48,7 @@ impl<K: Kind> Pass<K> {
         let mut knowledge = Knowledge {
             references: References::default(),
             remote: Remote::default(),
+            asked: BTreeSet::new(),
             listed: BTreeSet::new(),
             doubted: BTreeSet::new(),
             depth: Depth::NaturalKeys,

@@ -114,6 +114,9 @@ impl Waker {
                     let signing = api.spec.signing_secret_ref.as_ref();
                     signing.is_some_and(|signing| signing.name == name) || api.spec.secret_name(&api.owner("")) == name
                 });
+                self.wake_in_namespace(namespace, |connection: &Auth0Connection| {
+                    connection.spec.options_from.iter().flatten().any(|option| option.secret_key_ref.name == name)
+                });
             },
         );
     }
@@ -151,9 +154,9 @@ impl Waker {
         };
         self.on(event, visible, |object| {
             waiters(object);
-            let key = object.spec().natural_key(&object.owner(""));
+            let key = object.claim_key(&self.stores);
             let uid = object.uid();
-            self.wake_where(|other: &K| other.uid() != uid && other.spec().natural_key(&other.owner("")) == key);
+            self.wake_where(|other: &K| other.uid() != uid && other.claim_key(&self.stores) == key);
             self.recount(object);
         });
     }

@@ -210,4 +210,9 @@ pub struct Auth0ConnectionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2000), inner(length(max = 1024)))]
     pub enabled_clients: Vec<String>,
+    /// Keyed digest of the values of `optionsFrom` that are in the tenant, with a key that only the operator has: it tells
+    /// whether a Secret has changed, and nothing about the values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub options_fingerprint: Option<String>,
 }

@@ -98,7 +98,8 @@ pub struct Auth0UserSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Password>,
     /// Auth0: `user_id` without the part before `|`: the user of a database becomes `auth0|` and this. 1 to 255 characters,
-    /// no blanks. Default: the uid of this resource (databases). Immutable, also from and to being left out.
+    /// no blanks. Default: the uid of this resource in databases; passwordless connections choose one themselves. Immutable,
+    /// also from and to being left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(validation = Rule::new("self.matches('^[^\\\\s|]+$')")

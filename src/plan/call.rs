@@ -1,6 +1,6 @@
 //! What a plan is made of: reads and writes of the tenant, as data.
 
-use super::{Fields, Refusal};
+use super::{Fields, Refusal, pointer};
 use crate::crd::Origin;
 use secrecy::SecretString;
 use std::{collections::BTreeMap, fmt};
@@ -83,8 +83,30 @@ pub enum Read {
     },
     /// The users with this e-mail, in any connection.
     UsersWithEmail(String),
+    /// The users with this value of a field, in any connection, by Auth0's search: it may lag behind writes.
+    UsersWith {
+        /// `username` or `phone_number`
+        field: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// A client's secret, which needs the scope read:client_keys.
     ClientSecret(String),
+}
+
+/// Something in the tenant that a resource has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The question that shows it.
+    pub read: Read,
+    /// Its other name, by which lists can be narrowed.
+    pub alias: Option<String>,
+}
+
+impl From<Read> for Held {
+    fn from(read: Read) -> Self {
+        Self { read, alias: None }
+    }
 }
 
 /// The body of a write. Secret values are apart, so that neither `Debug` nor a diff can show them.
@@ -92,13 +114,22 @@ pub enum Read {
 pub struct Body {
     /// What may be shown.
     pub fields: Fields,
-    /// Values that go to the tenant and nowhere else, by their key.
-    pub secrets: BTreeMap<&'static str, SecretString>,
+    /// Values that go to the tenant and nowhere else, by their place in the body as JSON Pointer, such as `/password`.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// Whether it is written since a Secret in the cluster changed, not since the tenant did.
+    pub follows_secret: bool,
+}
+
+impl Body {
+    /// A secret that the tenant does not have yet, alone.
+    pub fn new_secret(place: &str, secret: SecretString) -> Self {
+        Self { secrets: [(place.to_owned(), secret)].into(), follows_secret: true, ..Self::default() }
+    }
 }
 
 impl From<Fields> for Body {
     fn from(fields: Fields) -> Self {
-        Self { fields, secrets: BTreeMap::new() }
+        Self { fields, ..Self::default() }
     }
 }
 
@@ -206,7 +237,7 @@ impl Call {
                 if body.fields.contains_key("options") {
                     scopes.push("update:connections_options".to_owned());
                 }
-                if body.secrets.contains_key("client_secret") {
+                if body.secrets.contains_key("/client_secret") {
                     scopes.push("update:client_keys".to_owned());
                 }
                 scopes
@@ -218,7 +249,9 @@ impl Call {
     pub fn paths(&self) -> Vec<String> {
         match self {
             Self::Create { body, .. } | Self::Update { body, .. } => {
-                body.fields.keys().cloned().chain(body.secrets.keys().map(|key| (*key).to_owned())).collect()
+                let secrets = body.secrets.keys().filter_map(|place| pointer::tokens(place).into_iter().next());
+                let secrets = secrets.filter(|key| !body.fields.contains_key(key));
+                body.fields.keys().cloned().chain(secrets).collect()
             }
             Self::CreateGrant { fields, .. } => fields.keys().cloned().collect(),
             Self::Delete { .. } => vec![],

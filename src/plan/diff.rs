@@ -41,11 +41,6 @@ pub fn digest(fields: &Fields) -> String {
     hex(sha256(&SHA256, text.as_bytes()).as_ref())
 }
 
-/// What stands for a secret that a read shows: enough to tell that it is another. Never kept beyond the memory.
-pub fn concealed(key: &str, secret: Value) -> Value {
-    format!("sha256:{}", digest(&[(key.to_owned(), secret)].into_iter().collect())).into()
-}
-
 fn canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(members) => {

@@ -3,6 +3,7 @@
 use super::diff::hex;
 use aws_lc_rs::{digest, hmac};
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
 
 /// The operator's key. It lives in the Secret `auth0-operator-identity` and nowhere else.
 #[derive(Clone)]
@@ -67,8 +68,18 @@ impl Key {
     /// HMAC-SHA256(key, purpose ‖ uid ‖ domain ‖ secret), each part with its length before it, so that parts cannot be
     /// moved into each other. The key's name stands in front, to tell a foreign key from a changed secret.
     pub fn fingerprint(&self, purpose: Purpose, uid: &str, domain: &str, secret: &SecretString) -> String {
+        self.digest([purpose.text(), uid, domain, secret.expose_secret()])
+    }
+
+    /// The fingerprint of secret options, by their places, of the connection of resource `uid` in tenant `domain`.
+    pub fn fingerprint_of_options(&self, uid: &str, domain: &str, secrets: &BTreeMap<String, SecretString>) -> String {
+        let pairs = secrets.iter().flat_map(|(place, secret)| [place.as_str(), secret.expose_secret()]);
+        self.digest(["auth0-operator/options/v1", uid, domain].into_iter().chain(pairs))
+    }
+
+    fn digest<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> String {
         let mut context = hmac::Context::with_key(&self.key);
-        for part in [purpose.text(), uid, domain, secret.expose_secret()] {
+        for part in parts {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }

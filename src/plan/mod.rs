@@ -9,25 +9,27 @@
 mod api;
 mod call;
 pub mod claims;
+pub mod concealed;
 mod connection;
 mod diff;
 pub mod fingerprint;
-mod held;
 mod ownership;
+pub(crate) mod pointer;
 mod reason;
+mod spelling;
 mod system;
 #[cfg(test)]
 mod tests;
 pub mod unset;
 mod user;
 
-pub use call::{Body, Call, Found, ObjectKind, Plan, Read, Target};
-pub use connection::SECRET_OPTIONS;
-pub use diff::{concealed, diff, digest};
-pub use held::{Held, Holds};
+pub use call::{Body, Call, Found, Held, ObjectKind, Plan, Read, Target};
+pub use diff::{diff, digest};
 pub use ownership::stamp_of;
 pub use reason::{Class, Reason, Refusal};
 pub use system::is_system_identifier;
+
+pub(crate) use spelling::{auth0_case, put};
 
 use crate::crd::{CommonStatus, DeletionPolicy, Origin, Policies, TenantRef};
 use k8s_openapi::jiff::Timestamp;
@@ -43,6 +45,9 @@ pub type Fields = serde_json::Map<String, Value>;
 pub trait Managed: Clone + Debug + Send + Sync + 'static {
     /// The kind's status.
     type Status: Default + Clone + PartialEq + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// The kind of object that it stands for.
+    const OBJECT: ObjectKind;
 
     /// The policies that all kinds share.
     fn policies(&self) -> &Policies;
@@ -66,8 +71,9 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
         Self::common(status).id.as_deref()
     }
 
-    /// What makes the object unique in its tenant, and what two resources must not both claim.
-    fn natural_key(&self, owner: &Owner) -> String;
+    /// What makes the object unique in its tenant, and what two resources must not both claim. `connection` gives the name in
+    /// the tenant of an Auth0Connection in the owner's namespace, where there is one.
+    fn natural_key(&self, owner: &Owner, connection: &dyn Fn(&str) -> Option<String>) -> String;
 
     /// The first field used that only a trusted namespace may use.
     fn needs_trust(&self) -> Option<&'static str>;
@@ -87,11 +93,38 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
         None
     }
 
+    /// What finds the object while its id is not known, the surest first.
+    fn finders(&self, owner: &Owner) -> Vec<Read>;
+
+    /// What the resource has in the tenant, by ids: a change of it there concerns the resource.
+    fn held(&self, status: &Self::Status) -> Vec<Held>;
+
+    /// What the resource looks for in the tenant besides, by natural keys: an answer that changes may end a wait.
+    fn sought(&self, status: &Self::Status, owner: &Owner) -> Vec<Read> {
+        let _ = status;
+        self.finders(owner)
+    }
+
+    /// The connection that the resource is in, where the spec says it by the name in the tenant.
+    fn named_connection(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether a client that somebody makes concerns the resource: a tenant can be set to enable new ones everywhere.
+    fn minds_new_clients(&self) -> bool {
+        false
+    }
+
     /// What has to be known of the tenant and is not in `situation.remote` yet. Asked again after the answers, until empty.
     fn reads(&self, situation: &Situation<'_, Self::Status>) -> Vec<Read>;
 
     /// The calls that make the tenant as the spec says.
     fn plan(&self, situation: &Situation<'_, Self::Status>) -> Result<Plan, Refusal>;
+
+    /// Places in a connection's options, as JSON Pointers, whose values are of Secrets: nobody but the tenant's client sees them.
+    fn conceals(&self) -> Vec<String> {
+        vec![]
+    }
 
     /// Takes note, before a call, of what a crash right after it would leave us not knowing.
     fn announce(&self, status: &mut Self::Status, plan: &Plan, situation: &Situation<'_, Self::Status>) {
@@ -143,10 +176,34 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
     }
 
     /// What has to be known before a removal: only what a create that was announced may have left behind.
-    fn removal_reads(&self, situation: &Situation<'_, Self::Status>) -> Vec<Read>;
+    fn removal_reads(&self, situation: &Situation<'_, Self::Status>) -> Vec<Read> {
+        let is_unknown = situation.announced && Self::common(situation.status).id.is_none();
+        if !is_unknown || self.left_behind(situation).is_some() {
+            return vec![];
+        }
+        self.finders(situation.owner).into_iter().find(|read| !situation.remote.has(read)).into_iter().collect()
+    }
+
+    /// The object that a create of ours left without our knowing its id.
+    fn left_behind<'a>(&self, situation: &'a Situation<'_, Self::Status>) -> Option<&'a str> {
+        let is_ours = |object: &&Fields| ownership::judge(Self::OBJECT, object, situation.owner, None, false).is_ok();
+        let finders = self.finders(situation.owner);
+        let found = finders.iter().flat_map(|read| situation.remote.all(read)).find(is_ours)?;
+        text(found, Self::OBJECT.id_key())
+    }
 
     /// The calls that take away what the policies say is to be taken away.
-    fn plan_removal(&self, situation: &Situation<'_, Self::Status>) -> Plan;
+    fn plan_removal(&self, situation: &Situation<'_, Self::Status>) -> Plan {
+        let mut plan = Plan::default();
+        let common = Self::common(situation.status);
+        if self.deletion_policy(common.origin) == DeletionPolicy::Orphan {
+            return plan;
+        }
+        if let Some(id) = common.id.as_deref().or_else(|| self.left_behind(situation)) {
+            plan.calls.push(Call::Delete { kind: Self::OBJECT, id: id.to_owned() });
+        }
+        plan
+    }
 
     /// What happens to the object in the tenant when the resource is deleted.
     fn deletion_policy(&self, origin: Option<Origin>) -> DeletionPolicy {
@@ -252,6 +309,8 @@ pub struct ConnectionReference {
     pub name: String,
     /// Its strategy.
     pub strategy: String,
+    /// Whether it lets users be made without a password, as far as its spec tells.
+    pub is_password_optional: bool,
 }
 
 /// The key of a generated password in its Secret.
@@ -310,27 +369,32 @@ pub struct SentSecret {
 
 /// What the tenant answered so far in this pass.
 #[derive(Clone, Debug, Default)]
-pub struct Remote(BTreeMap<Read, Vec<Fields>>);
+pub struct Remote {
+    answers: BTreeMap<Read, Vec<Fields>>,
+    /// The secrets behind the digests in a connection's options, by JSON Pointer, as the tenant showed them in this pass: they
+    /// go back to it when its options are replaced, and nowhere else.
+    pub option_secrets: BTreeMap<String, SecretString>,
+}
 
 impl Remote {
     /// Takes note of an answer; a second one to the same question replaces the first.
     pub fn insert(&mut self, read: Read, answer: Vec<Fields>) {
-        self.0.insert(read, answer);
+        self.answers.insert(read, answer);
     }
 
     /// Takes an answer back, so that the question is asked again.
     pub fn forget(&mut self, read: &Read) {
-        self.0.remove(read);
+        self.answers.remove(read);
     }
 
     /// Whether the question has been answered.
     pub fn has(&self, read: &Read) -> bool {
-        self.0.contains_key(read)
+        self.answers.contains_key(read)
     }
 
     /// The objects in the answer; none when it was not asked.
     pub fn all(&self, read: &Read) -> &[Fields] {
-        self.0.get(read).map_or(&[], Vec::as_slice)
+        self.answers.get(read).map_or(&[], Vec::as_slice)
     }
 
     /// The first object in the answer.
@@ -382,43 +446,6 @@ pub(crate) fn fields(value: Value) -> Fields {
         Value::Object(fields) => fields,
         _ => Fields::new(),
     }
-}
-
-/// Puts a value under its Auth0 name when the spec has one: unwritten is unmanaged.
-pub(crate) fn put<T: Serialize>(fields: &mut Fields, key: &str, value: Option<T>) -> Result<(), Refusal> {
-    if let Some(value) = value {
-        let value = serde_json::to_value(value)
-            .map_err(|error| Refusal::invalid(format!("{key} is not representable in JSON: {error}")))?;
-        fields.insert(key.to_owned(), value);
-    }
-    Ok(())
-}
-
-/// A typed value of ours in Auth0's spelling: our camelCase keys become snake_case, at every level.
-pub(crate) fn auth0_case<T: Serialize>(value: Option<T>) -> Result<Option<Value>, Refusal> {
-    let mut fields = Fields::new();
-    put(&mut fields, "value", value)?;
-    Ok(fields.remove("value").map(snake_case))
-}
-
-fn snake_case(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            members.into_iter().map(|(key, value)| (snake_case_key(&key), snake_case(value))).collect::<Fields>().into()
-        }
-        Value::Array(items) => items.into_iter().map(snake_case).collect(),
-        scalar => scalar,
-    }
-}
-
-fn snake_case_key(key: &str) -> String {
-    key.chars().fold(String::with_capacity(key.len() + 4), |mut out, c| {
-        if c.is_ascii_uppercase() {
-            out.push('_');
-        }
-        out.push(c.to_ascii_lowercase());
-        out
-    })
 }
 
 /// A string member of an object.

@@ -1,6 +1,8 @@
 //! Plans of the three kinds, from minimal YAML through the real types. A small tenant answers reads and takes calls.
 
 mod api_secrets;
+mod connections;
+mod users;
 
 use super::*;
 use crate::crd::{Auth0ApiSpec, Auth0ConnectionSpec, Auth0UserSpec};
@@ -11,6 +13,8 @@ use serde_json::json;
 struct Tenant {
     objects: BTreeMap<(ObjectKind, String), Fields>,
     enabled: BTreeMap<String, Vec<String>>,
+    /// What is behind the digests in the options of its connection.
+    option_secrets: BTreeMap<String, SecretString>,
 }
 
 impl Tenant {
@@ -41,6 +45,7 @@ impl Tenant {
                 text(object, "client_id") == Some(client) && text(object, "audience") == Some(audience)
             }),
             Read::UsersWithEmail(email) => of(ObjectKind::User, &|object| text(object, "email") == Some(email)),
+            Read::UsersWith { field, value } => of(ObjectKind::User, &|object| text(object, field) == Some(value)),
             Read::ConnectionClients(id) => {
                 self.enabled.get(id).into_iter().flatten().map(|client| fields(json!({"client_id": client}))).collect()
             }
@@ -138,7 +143,7 @@ impl<Spec: Managed + serde::de::DeserializeOwned> Case<Spec> {
     fn view<T>(&self, tenant: &Tenant, depth: Depth, then: impl FnOnce(&Situation<'_, Spec::Status>) -> T) -> T {
         let (owner, facts, key, secret) =
             (owner(), facts(), fingerprint::Key::new(b"key"), SecretString::from("fresh"));
-        let mut remote = Remote::default();
+        let mut remote = Remote { option_secrets: tenant.option_secrets.clone(), ..Remote::default() };
         loop {
             let situation = Situation {
                 owner: &owner,
@@ -196,11 +201,13 @@ fn api() -> Case<Auth0ApiSpec> {
     Case::new(API)
 }
 
+fn reference(strategy: &str) -> ConnectionReference {
+    ConnectionReference { name: "Orders".into(), strategy: strategy.into(), is_password_optional: false }
+}
+
 fn user() -> Case<Auth0UserSpec> {
     let mut case = Case::<Auth0UserSpec>::new(USER);
-    case.references
-        .connections
-        .insert("db".into(), ConnectionReference { name: "Orders".into(), strategy: "auth0".into() });
+    case.references.connections.insert("db".into(), reference("auth0"));
     case.references.secrets.insert(("ada".into(), "password".into()), SecretString::from("canary"));
     case
 }

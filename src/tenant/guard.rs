@@ -1,7 +1,7 @@
 //! The last check before a write leaves: what must never be written, whatever a plan says.
 
 use super::error::Error;
-use crate::plan::{Call, ObjectKind, Target, TenantFacts, is_system_identifier, text};
+use crate::plan::{Call, ObjectKind, Target, TenantFacts, concealed::has_digests, is_system_identifier, text};
 
 /// Refuses writes to Auth0's own APIs, and to the operator's own client and its grants.
 pub(super) fn check(call: &Call, tenant: &TenantFacts) -> Result<(), Error> {
@@ -26,7 +26,12 @@ pub(super) fn check(call: &Call, tenant: &TenantFacts) -> Result<(), Error> {
             "the operator never touches Auth0's own APIs or its own client, so it did not {call}; change the spec"
         )));
     }
-    Ok(())
+    match call {
+        Call::Create { body, .. } | Call::Update { body, .. } if has_digests(&body.fields) => {
+            Err(Error::Guarded(format!("the operator would have to {call} without the secrets in it, so it did not")))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -31,9 +31,10 @@ pub use tail::{Tail, Tidings};
 pub use token::Scopes;
 pub use transport::{Observe, Observer, http_client};
 
-use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, text};
+use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, pointer, text};
 use error::Tried;
 use inventory::{Inventory, Sent};
+use redact::Redactor;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -45,6 +46,7 @@ pub struct Tenant {
     facts: TenantFacts,
     transport: Transport,
     inventory: Inventory,
+    redactor: Redactor,
 }
 
 /// What a read or a write brought.
@@ -54,8 +56,11 @@ pub struct Answer {
     pub objects: Vec<Fields>,
     /// The client secret, where the object is a client and shows it.
     pub client_secret: Option<SecretString>,
-    /// Whether it was seen in a list only.
-    pub is_from_list: bool,
+    /// The secrets behind the digests in the connection's options, by JSON Pointer, where the object is a connection and the
+    /// tenant was asked for it alone.
+    pub option_secrets: BTreeMap<String, SecretString>,
+    /// Where it is from.
+    pub provenance: Provenance,
 }
 
 impl Answer {
@@ -63,6 +68,18 @@ impl Answer {
     pub fn object(&self) -> Fields {
         self.objects.first().cloned().unwrap_or_default()
     }
+}
+
+/// Where an answer is from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Provenance {
+    /// The tenant, just now.
+    #[default]
+    Asked,
+    /// An earlier answer about the object, or our own write.
+    Remembered,
+    /// A list.
+    Listed,
 }
 
 /// Ids of what earlier calls of a plan created, which later ones refer to.
@@ -75,7 +92,7 @@ impl Tenant {
         let base = facts.endpoint.clone().unwrap_or_else(|| format!("https://{}", facts.domain));
         let base = base.trim_end_matches('/').to_owned();
         let transport = Transport::new(http, base, &facts, credentials, observe);
-        Self { facts, transport, inventory: Inventory::default() }
+        Self { facts, transport, inventory: Inventory::default(), redactor: Redactor::default() }
     }
 
     /// Names of this tenant.
@@ -181,7 +198,7 @@ impl Tenant {
             }
             Ok(answer) => answer,
         };
-        let answer = strip(kind, answer);
+        let answer = self.strip(kind, answer);
         let object = answer.object();
         let id = text(&object, kind.id_key()).filter(|_| call.is_create()).map_or(id, str::to_owned);
         self.inventory.wrote(call, &id, &object);
@@ -189,6 +206,23 @@ impl Tenant {
             created.0.insert(kind, id);
         }
         Ok(answer)
+    }
+
+    fn strip(&self, kind: ObjectKind, answer: Value) -> Answer {
+        let mut objects = objects(answer);
+        let mut secrets: Vec<_> = objects.iter_mut().map(|object| self.redactor.redact(kind, object)).collect();
+        // Those of a list would be of several objects.
+        let secrets = secrets.pop().filter(|_| secrets.is_empty()).unwrap_or_default();
+        Answer { objects, client_secret: secrets.client, option_secrets: secrets.options, ..Answer::default() }
+    }
+
+    /// Takes note of places in the options of a connection that hold secrets: from now on nothing but digests of them is kept.
+    pub fn conceal(&self, connection: &str, id: Option<&str>, places: Vec<String>) {
+        if self.redactor.learn(connection, places)
+            && let Some(id) = id
+        {
+            self.inventory.forget(ObjectKind::Connection, id);
+        }
     }
 
     /// Names the operator's own client where a connection is not enabled for it: that is what a person needs to know.
@@ -225,19 +259,10 @@ impl Tenant {
 /// The body on the wire: the only place where secret values join the rest.
 fn json(body: &Body) -> Vec<u8> {
     let mut whole = body.fields.clone();
-    for (key, secret) in &body.secrets {
-        whole.insert((*key).to_owned(), secret.expose_secret().into());
+    for (place, secret) in &body.secrets {
+        pointer::put(&mut whole, place, secret.expose_secret().into());
     }
     Value::Object(whole).to_string().into_bytes()
-}
-
-fn strip(kind: ObjectKind, answer: Value) -> Answer {
-    let mut objects = objects(answer);
-    let mut client_secret = None;
-    for object in &mut objects {
-        client_secret = redact::redact(kind, object).or(client_secret);
-    }
-    Answer { objects, client_secret, is_from_list: false }
 }
 
 fn objects(answer: Value) -> Vec<Fields> {

@@ -1,12 +1,11 @@
 //! How each question of a plan is put to the tenant.
 
 use super::{
-    Answer, Tenant,
+    Answer, Provenance, Tenant,
     error::{Error, Tried},
     inventory::{Freshness, Lookup, Sent, Source},
     objects,
     queue::Asker,
-    strip,
     transport::Request,
 };
 use crate::plan::{Fields, ObjectKind, Read, stamp_of, text};
@@ -37,7 +36,8 @@ impl Tenant {
         loop {
             match self.inventory.look_up(read, freshness, asker.since) {
                 Lookup::Known(objects, source) => {
-                    return Ok(Answer { objects, client_secret: None, is_from_list: source == Source::List });
+                    let provenance = if source == Source::List { Provenance::Listed } else { Provenance::Remembered };
+                    return Ok(Answer { objects, provenance, ..Answer::default() });
                 }
                 Lookup::Flying(mut landed) => {
                     // The error means that whoever asked has given up: then we ask.
@@ -87,6 +87,11 @@ impl Tenant {
             Read::UsersWithEmail(email) => {
                 self.get(ObjectKind::User, vec!["users-by-email"], vec![("email", email.clone())], way).await
             }
+            Read::UsersWith { field, value } => {
+                let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+                let query = vec![("q", format!("{field}:\"{value}\"")), ("search_engine", "v3".to_owned())];
+                self.get(ObjectKind::User, vec!["users"], query, way).await
+            }
             Read::ClientSecret(id) if self.scopes().await?.contains("read:client_keys") => {
                 self.get(ObjectKind::Client, vec!["clients", id], vec![], way).await
             }
@@ -109,7 +114,7 @@ impl Tenant {
 
     async fn get(&self, kind: ObjectKind, path: Vec<&str>, query: Query<'_>, way: Way<'_>) -> Result<Answer, Error> {
         let tried = Tried { what: format!("read the {}", kind.noun()), noun: kind.noun(), is_secret: false };
-        Ok(strip(kind, self.fetch(path, query, tried, way).await?))
+        Ok(self.strip(kind, self.fetch(path, query, tried, way).await?))
     }
 
     /// All pages of a list with checkpoint pagination.

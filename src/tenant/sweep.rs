@@ -10,7 +10,6 @@ use super::{
     log::Change,
     objects,
     reads::{CLIENT_FIELDS, Way, only},
-    redact,
 };
 use crate::plan::{Fields, Held, ObjectKind, Read, text};
 use reqwest::Method;
@@ -196,7 +195,7 @@ impl Tenant {
         for mut object in page {
             let Some(held) = text(&object, kind.id_key()).and_then(|id| survey.open.remove(id)) else { continue };
             survey.found += 1;
-            redact::redact(kind, &mut object);
+            self.redactor.redact(kind, &mut object);
             if self.inventory.compare(&held.read, &[object], *sent) == Comparison::Other {
                 self.inventory.spoil(&held.read);
                 survey.changed.push(Change { reads: vec![held.read.clone()], ..Change::default() });

@@ -77,7 +77,7 @@ pub(crate) fn check_new(body: &Object, kind: Kind, options: &Object) -> Result<(
         Kind::Email | Kind::Sms if has("password") => {
             return Err(Refusal::invalid_body("Cannot set password for a passwordless connection."));
         }
-        Kind::Email | Kind::Sms => return Ok(()),
+        Kind::Email | Kind::Sms => return check_username(body, options),
         Kind::Database => {}
     }
     match options.object(&["attributes"]) {
@@ -213,6 +213,10 @@ pub(crate) fn check_change(
     }
     if kind == Kind::Sms && has("email") {
         return Err(Refusal::invalid_body("Cannot update email for non-database user."));
+    }
+    // Auth0's OpenAPI description says that it is not supported; the words are those for enterprise users.
+    if kind == Kind::Sms && has("email_verified") {
+        return Err(Refusal::invalid_body("Email verification is not supported for passwordless sms users."));
     }
     if (has("email") || has("password")) && connection.is_some_and(|connection| connection.clients.is_empty()) {
         let message = "Cannot change email or password for users in a disabled connection.";

@@ -92,11 +92,11 @@ pub(crate) fn update(tenant: &mut Tenant, call: &Call<'_>, id: &str) -> Result<A
     let kind = connection.and_then(|connection| Kind::of(&connection.object)).unwrap_or(Kind::Database);
     user_rules::lower_case(&mut body, kind);
     user_rules::check_change(&body, user, connection, options, kind)?;
-    if user_rules::is_taken(tenant, &user.connection, options, &body, "email", Some(id)) {
-        return Err(Refusal::new(400, "auth0_idp_error", "The specified new email already exists"));
-    }
-    if user_rules::is_taken(tenant, &user.connection, options, &body, "username", Some(id)) {
-        return Err(Refusal::new(400, "auth0_idp_error", "The specified new username already exists"));
+    // Quoted for e-mails only.
+    for key in ["email", "username", "phone_number"] {
+        if user_rules::is_taken(tenant, &user.connection, options, &body, key, Some(id)) {
+            return Err(Refusal::new(400, "auth0_idp_error", format!("The specified new {key} already exists")));
+        }
     }
     let passwords = user_rules::password(&body, options, &user.profile, &user.passwords)?;
 
@@ -181,9 +181,11 @@ fn picture(handle: &str) -> String {
 
 /// Metadata merges on its first level, everything else is replaced; `null` takes away.
 fn change_profile(profile: &mut Object, body: Object) {
-    // Not recorded: a new address is not a verified one unless the request says so.
-    if body.contains_key("email") && body.get("email") != profile.get("email") {
-        profile.insert("email_verified".into(), false.into());
+    // Not recorded: a new address or number is not a verified one unless the request says so.
+    for (login, verified) in [("email", "email_verified"), ("phone_number", "phone_verified")] {
+        if body.contains_key(login) && body.get(login) != profile.get(login) {
+            profile.insert(verified.into(), false.into());
+        }
     }
     for (key, value) in body {
         match (key.as_str(), value) {

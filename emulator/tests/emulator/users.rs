@@ -231,3 +231,49 @@ async fn user_names_need_a_connection_that_requires_them() {
     assert_eq!(tenant.post("/users", named("b@example.com", "Ada")).await.0, 409);
     assert_eq!(tenant.post("/users", named("b@example.com", "longer")).await.0, 400);
 }
+
+#[tokio::test]
+async fn users_of_passwordless_connections_have_an_e_mail_or_a_number_and_no_password() {
+    let tenant = Tenant::start().await;
+    for strategy in ["email", "sms"] {
+        let connection = json!({ "name": strategy, "strategy": strategy, "enabled_clients": ["management"] });
+        tenant.create("/connections", connection).await;
+    }
+    let ada = json!({ "connection": "email", "email": "ada@example.com" });
+    let sms = json!({ "connection": "sms", "phone_number": "+4930123456" });
+    let refuse = |message: &str| refusal(400, "invalid_body", message);
+    for (body, expected) in [
+        (json!({ "connection": "email", "phone_number": "+49" }), invalid("Missing required property: email'")),
+        (json!({ "connection": "sms", "email": "a@example.com" }), invalid("Missing required property: phone_number'")),
+        (
+            with(ada.clone(), json!({ "password": PASSWORD })),
+            refuse("Cannot set password for a passwordless connection."),
+        ),
+        (
+            with(sms.clone(), json!({ "username": "ada" })),
+            refuse("Cannot set username for connection without requires_username."),
+        ),
+    ] {
+        assert_eq!(error(tenant.post("/users", body.clone()).await), expected, "{body}");
+    }
+    for (body, provider) in [(ada, "email|"), (sms, "sms|")] {
+        let created = tenant.create("/users", body.clone()).await;
+        assert!(text(&created, "user_id").starts_with(provider), "{created}");
+        let exists = refusal(409, "auth0_idp_error", "The user already exists.");
+        assert_eq!(error(tenant.post("/users", body).await), exists, "a second one");
+    }
+    let other = tenant.create("/users", json!({ "connection": "sms", "phone_number": "+4930654321" })).await;
+    for (change, expected) in [
+        (json!({ "email": "a@example.com" }), refuse("Cannot update email for non-database user.")),
+        (json!({ "email_verified": true }), refuse("Email verification is not supported for passwordless sms users.")),
+        (
+            json!({ "phone_number": "+4930123456" }),
+            refusal(400, "auth0_idp_error", "The specified new phone_number already exists"),
+        ),
+    ] {
+        assert_eq!(error(tenant.patch(&path(&other), change.clone()).await), expected, "{change}");
+    }
+    let (_, verified) = tenant.patch(&path(&other), json!({ "phone_verified": true })).await;
+    let (_, moved) = tenant.patch(&path(&other), json!({ "phone_number": "+49301" })).await;
+    assert_eq!((&verified["phone_verified"], &moved["phone_verified"]), (&json!(true), &json!(false)));
+}

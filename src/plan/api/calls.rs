@@ -42,7 +42,7 @@ pub(super) fn plan_server(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan)
     let signing = signing::compare(spec, have, view);
     plan.drift = signing.drift(spec);
     plan.notices.extend(signing.notice(spec).map(str::to_owned));
-    let mut secret = Body::default();
+    let mut secret = Body { follows_secret: true, ..Body::default() };
     if signing.is_to_write(spec) {
         signing::add(spec, view, &mut secret)?;
     }
@@ -82,8 +82,7 @@ pub(super) fn plan_client(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan)
             ));
         }
     };
-    let secrets = secret.map(|secret| (CLIENT_SECRET, secret.clone())).into_iter().collect();
-    let secret = Body { secrets, ..Default::default() };
+    let secret = secret.map(|secret| Body::new_secret(CLIENT_SECRET, secret.clone())).unwrap_or_default();
     push_update(ObjectKind::Client, &id, diff(&want, have), secret, view.spec_changed, plan);
     Ok(Target::Known(id))
 }

@@ -11,7 +11,7 @@ mod rotation;
 mod signing;
 
 use super::{
-    Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
+    Call, Depth, Fields, Found, Held, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Reason, Refusal, Situation,
     TenantFacts, is_system_identifier, text, unset,
 };
 use crate::crd::{
@@ -30,6 +30,7 @@ type View<'a> = Situation<'a, Auth0ApiStatus>;
 
 impl Managed for Auth0ApiSpec {
     type Status = Auth0ApiStatus;
+    const OBJECT: ObjectKind = ObjectKind::ResourceServer;
 
     fn policies(&self) -> &Policies {
         &self.policies
@@ -56,7 +57,7 @@ impl Managed for Auth0ApiSpec {
         status.client.as_ref()?.id.as_deref()
     }
 
-    fn natural_key(&self, _owner: &Owner) -> String {
+    fn natural_key(&self, _owner: &Owner, _connection: &dyn Fn(&str) -> Option<String>) -> String {
         self.identifier.clone()
     }
 
@@ -92,6 +93,29 @@ impl Managed for Auth0ApiSpec {
     fn former_output(&self, owner: &Owner, status: &Auth0ApiStatus) -> Option<String> {
         let written = status.client.as_ref()?.secret_name.clone()?;
         (self.wants_client() && written != self.secret_name(owner)).then_some(written)
+    }
+
+    fn finders(&self, _owner: &Owner) -> Vec<Read> {
+        vec![Read::Get(ObjectKind::ResourceServer, self.identifier.clone())]
+    }
+
+    fn held(&self, status: &Auth0ApiStatus) -> Vec<Held> {
+        let client = status.client.as_ref();
+        let server = status
+            .common
+            .id
+            .clone()
+            .map(|id| Held { read: Read::Get(ObjectKind::ResourceServer, id), alias: Some(self.identifier.clone()) });
+        let client_id = client.and_then(|client| client.id.clone());
+        let grant_id = client.and_then(|client| client.grant_id.clone());
+        let others = [(ObjectKind::Client, client_id), (ObjectKind::ClientGrant, grant_id)];
+        let others = others.into_iter().filter_map(|(kind, id)| Some(Read::Get(kind, id?).into()));
+        server.into_iter().chain(others).collect()
+    }
+
+    fn sought(&self, status: &Auth0ApiStatus, owner: &Owner) -> Vec<Read> {
+        let client = status.client.as_ref().and_then(|client| client.id.as_deref());
+        self.finders(owner).into_iter().chain(client.map(|client| self.grants(client))).collect()
     }
 
     fn reads(&self, view: &View<'_>) -> Vec<Read> {
@@ -248,7 +272,7 @@ impl Managed for Auth0ApiSpec {
         }
         let mut reads = vec![];
         if view.status.common.id.is_none() {
-            reads.push(Read::Get(ObjectKind::ResourceServer, self.identifier.clone()));
+            reads.extend(self.finders(view.owner));
         }
         if view.status.client.as_ref().is_none_or(|client| client.id.is_none()) {
             reads.push(Read::StampedClient(view.owner.stamp(Origin::Created)));
@@ -315,7 +339,7 @@ impl Auth0ApiSpec {
 }
 
 /// The key of the client secret in bodies of clients.
-const CLIENT_SECRET: &str = "client_secret";
+const CLIENT_SECRET: &str = "/client_secret";
 
 fn sets_client_secret(call: &Call) -> bool {
     matches!(call, Call::Update { kind: ObjectKind::Client, body, .. } if body.secrets.contains_key(CLIENT_SECRET))

@@ -4,14 +4,17 @@ use super::View;
 use crate::{
     crd::{Auth0ApiSpec, DriftPolicy, SecretKeyRef},
     plan::{
-        Body, Fields, Reason, Refusal, concealed,
+        Body, Fields, Reason, Refusal,
+        concealed::digest_of,
         fingerprint::{Purpose, Relation},
+        text,
     },
 };
 use secrecy::{ExposeSecret, SecretString};
 
-/// The key in bodies of resource servers.
-pub(super) const SIGNING_SECRET: &str = "signing_secret";
+/// The key in resource servers, and its place in bodies.
+const KEY: &str = "signing_secret";
+pub(super) const SIGNING_SECRET: &str = "/signing_secret";
 
 /// The fewest characters that Auth0 takes (its OpenAPI description).
 const SHORTEST: usize = 16;
@@ -38,7 +41,7 @@ pub(super) fn add(spec: &Auth0ApiSpec, view: &View<'_>, body: &mut Body) -> Resu
             );
             return Err(Refusal::new(Reason::SecretKeyMissing, message));
         }
-        body.secrets.insert(SIGNING_SECRET, secret.clone());
+        body.secrets.insert(SIGNING_SECRET.to_owned(), secret.clone());
     }
     Ok(())
 }
@@ -49,8 +52,8 @@ pub(super) fn compare(spec: &Auth0ApiSpec, have: &Fields, view: &View<'_>) -> Si
         return Signing::AsWanted;
     };
     let relation = view.key.relation(view.status.signing_secret_fingerprint.as_deref(), &fingerprint);
-    let shown = have.get(SIGNING_SECRET);
-    match (shown.map(|shown| *shown == concealed(SIGNING_SECRET, secret.expose_secret().into())), relation) {
+    let shown = text(have, KEY);
+    match (shown.map(|shown| shown == digest_of(SIGNING_SECRET, secret)), relation) {
         (Some(true), _) | (None, Relation::Same) => Signing::AsWanted,
         (Some(false), Relation::Same) => Signing::Drifted,
         (None, Relation::ForeignKey) => Signing::Unknown,

@@ -43,7 +43,7 @@ fn a_signing_secret_that_somebody_changed_in_the_tenant_is_set_again_unless_warn
     let (mut case, mut tenant) = (signed(), Tenant::default());
     case.converge(&mut tenant, Depth::KnownIds);
     case.spec_changed = false;
-    let shown = |secret: &str| concealed("signing_secret", secret.into());
+    let shown = |secret: &str| concealed::digest_of("/signing_secret", &SecretString::from(secret)).into();
     let server = (ObjectKind::ResourceServer, "API-1".to_owned());
     for (what, secret, policy, calls, drifts, notices) in [
         ("as set", "a canary of 23 characters", DriftPolicy::Correct, 0, false, 0),
@@ -152,7 +152,7 @@ impl Rotating {
         for call in &plan.calls {
             let Call::Update { body, .. } = call else { panic!("{call}") };
             self.view(None, |view| self.case.spec.record(&mut status, call, &Fields::new(), view));
-            let secret = &body.secrets["client_secret"];
+            let secret = &body.secrets["/client_secret"];
             self.in_force = secret.expose_secret().to_owned();
             shown = Some(self.in_force.clone());
             let fingerprint = self.view(None, |view| {

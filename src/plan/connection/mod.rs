@@ -1,11 +1,13 @@
 //! Auth0Connection: a source of users, and the clients that it is enabled for.
 //!
-//! A PATCH of `options` replaces the whole object (recordings), so what others set is read and sent back; every PATCH carries
-//! `display_name`, since leaving it out resets it to the name (Auth0's OpenAPI description).
+//! Every PATCH carries `display_name`, since leaving it out resets it to the name (Auth0's OpenAPI description). The options
+//! are in `options.rs`.
+
+mod options;
 
 use super::{
-    Call, Depth, Fields, Found, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Refusal, Situation, Target,
-    TenantFacts, auth0_case, diff, ownership, put, text, unset,
+    Body, Call, Depth, Fields, Found, Held, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Refusal, Situation,
+    Target, TenantFacts, auth0_case, concealed, diff, fields, ownership, pointer, put, text, unset,
 };
 use crate::crd::{
     Auth0ConnectionSpec, Auth0ConnectionStatus, CommonStatus, DatabaseOptions, DeletionPolicy, EnabledClientsPolicy,
@@ -16,15 +18,9 @@ use std::collections::BTreeSet;
 
 type View<'a> = Situation<'a, Auth0ConnectionStatus>;
 
-const DATABASE: &str = "auth0";
-
-/// Options whose values are secrets (identity providers' secrets, signing keys, secrets of custom databases). Reads show some
-/// of them in clear; the tenant's client puts digests in their place before anything else sees them.
-pub const SECRET_OPTIONS: [&str; 6] =
-    ["client_secret", "twilio_token", "consumer_secret", "app_secret", "signing_key", "configuration"];
-
 impl Managed for Auth0ConnectionSpec {
     type Status = Auth0ConnectionStatus;
+    const OBJECT: ObjectKind = ObjectKind::Connection;
 
     fn policies(&self) -> &Policies {
         &self.policies
@@ -42,7 +38,7 @@ impl Managed for Auth0ConnectionSpec {
         &mut status.common
     }
 
-    fn natural_key(&self, owner: &Owner) -> String {
+    fn natural_key(&self, owner: &Owner, _connection: &dyn Fn(&str) -> Option<String>) -> String {
         self.effective_name(&owner.name)
     }
 
@@ -59,40 +55,47 @@ impl Managed for Auth0ConnectionSpec {
         // Scripts see every password that is typed into the connection.
         let typed = self.database.as_ref().is_some_and(|database| database.custom_scripts.is_some());
         let untyped = self.options.iter().any(|options| options.contains_key("customScripts"));
-        (typed || untyped).then_some("customScripts")
+        let secret = options::places(self).any(|place| concealed::is_within(place, "/customScripts"));
+        (typed || untyped || secret).then_some("customScripts")
     }
 
     fn check(&self, _tenant: &TenantFacts) -> Result<(), Refusal> {
-        if self.strategy != DATABASE {
-            return Err(Refusal::not_yet(&format!("spec.strategy {}", self.strategy)));
-        }
-        if self.options_from.is_some() {
-            return Err(Refusal::not_yet("spec.optionsFrom"));
-        }
-        if let Some(key) =
-            SECRET_OPTIONS.iter().find(|key| self.options.iter().any(|options| options.contains_key(**key)))
-        {
-            return Err(Refusal::invalid(format!(
-                "spec.options.{key} would hold a secret in clear; keep it in a Secret (spec.optionsFrom, not yet supported)"
-            )));
-        }
-        let typed = database_options(self.database.as_ref())?;
-        match self.options.iter().flat_map(Fields::keys).find(|key| typed.contains_key(*key)) {
-            Some(key) => Err(Refusal::invalid(format!(
-                "options.{key} is set in spec.database and in spec.options; remove one of the two"
-            ))),
-            None => Ok(()),
-        }
+        options::check(self)
     }
 
     fn managed(&self, owner: &Owner) -> Vec<String> {
         let want = connection(self, owner, Origin::Created).unwrap_or_default();
-        unset::paths(&want, unset::CONNECTION)
+        let secret = options::places(self).map(|place| format!("options.{}", &place[1..]));
+        unset::paths(&want, unset::CONNECTION).into_iter().chain(secret).collect()
     }
 
     fn needs(&self, _owner: &Owner) -> Vec<Need> {
         let references = self.enabled_clients.iter().flatten().filter_map(|client| client.api_ref.as_ref());
-        references.map(|reference| Need::Api(reference.name.clone())).collect()
+        let secrets = self.options_from.iter().flatten().map(|option| &option.secret_key_ref);
+        let secrets = secrets.map(|secret| Need::Secret { name: secret.name.clone(), key: secret.key.clone() });
+        references.map(|reference| Need::Api(reference.name.clone())).chain(secrets).collect()
+    }
+
+    fn finders(&self, owner: &Owner) -> Vec<Read> {
+        vec![self.by_name(owner)]
+    }
+
+    fn held(&self, status: &Auth0ConnectionStatus) -> Vec<Held> {
+        let Some(id) = status.common.id.clone() else { return vec![] };
+        let minds_clients = self.enables_management_client()
+            || self.enabled_clients.as_ref().is_some_and(|clients| !clients.is_empty())
+            || !status.enabled_clients.is_empty()
+            || self.minds_new_clients();
+        let clients = minds_clients.then(|| Read::ConnectionClients(id.clone()).into());
+        std::iter::once(Read::Get(ObjectKind::Connection, id).into()).chain(clients).collect()
+    }
+
+    fn minds_new_clients(&self) -> bool {
+        self.enabled_clients_policy == Some(EnabledClientsPolicy::Exclusive)
+    }
+
+    fn conceals(&self) -> Vec<String> {
+        options::places(self).map(str::to_owned).collect()
     }
 
     fn reads(&self, view: &View<'_>) -> Vec<Read> {
@@ -114,10 +117,11 @@ impl Managed for Auth0ConnectionSpec {
     fn plan(&self, view: &View<'_>) -> Result<Plan, Refusal> {
         let mut plan = Plan::default();
         let Some(have) = self.find(view) else {
-            let mut body = connection(self, view.owner, Origin::Created)?;
-            body.insert("name".to_owned(), self.effective_name(&view.owner.name).into());
-            body.insert("strategy".to_owned(), self.strategy.clone().into());
-            plan.calls.push(Call::Create { kind: ObjectKind::Connection, body: body.into() });
+            let mut body = Body::from(connection(self, view.owner, Origin::Created)?);
+            body.fields.insert("name".to_owned(), self.effective_name(&view.owner.name).into());
+            body.fields.insert("strategy".to_owned(), self.strategy.clone().into());
+            options::create(self, view, &mut body);
+            plan.calls.push(Call::Create { kind: ObjectKind::Connection, body });
             let changes: Vec<_> = self.wanted_clients(view).into_iter().map(|client| (client, true)).collect();
             enable(&Target::CreatedByThisPlan, &changes, &mut plan);
             return Ok(plan);
@@ -137,15 +141,19 @@ impl Managed for Auth0ConnectionSpec {
             )));
         }
         let change = self.change(have, origin, view)?;
-        if !change.is_empty() {
-            plan.calls.push(Call::Update { kind: ObjectKind::Connection, id: id.clone(), body: change.into() });
+        if !change.fields.is_empty() {
+            plan.calls.push(Call::Update { kind: ObjectKind::Connection, id: id.clone(), body: change });
         }
         enable(&Target::Known(id.clone()), &self.client_changes(&id, view), &mut plan);
         Ok(plan)
     }
 
     /// A client counts as enabled by us before the call: else, after a lost answer, it would stay when it leaves the list.
-    fn announce(&self, status: &mut Auth0ConnectionStatus, plan: &Plan, _view: &View<'_>) {
+    fn announce(&self, status: &mut Auth0ConnectionStatus, plan: &Plan, view: &View<'_>) {
+        // Secrets that were found in the tenant as they are in the cluster count as written.
+        if !plan.calls.iter().any(writes_options) {
+            status.options_fingerprint = options::fingerprint(self, view);
+        }
         for call in &plan.calls {
             let Call::EnableClients { changes, .. } = call else { continue };
             let enabled = changes.iter().filter(|(_, is_enabled)| *is_enabled).map(|(client, _)| client.clone());
@@ -158,7 +166,10 @@ impl Managed for Auth0ConnectionSpec {
         status.enabled_clients.iter().any(|other| other == client)
     }
 
-    fn record(&self, status: &mut Auth0ConnectionStatus, call: &Call, answer: &Fields, _view: &View<'_>) {
+    fn record(&self, status: &mut Auth0ConnectionStatus, call: &Call, answer: &Fields, view: &View<'_>) {
+        if writes_options(call) {
+            status.options_fingerprint = options::fingerprint(self, view);
+        }
         match call {
             Call::Create { .. } => {
                 status.common.id = text(answer, "id").map(str::to_owned);
@@ -188,31 +199,6 @@ impl Managed for Auth0ConnectionSpec {
         None
     }
 
-    fn removal_reads(&self, view: &View<'_>) -> Vec<Read> {
-        let by_name = self.by_name(view.owner);
-        if view.announced && view.status.common.id.is_none() && !view.remote.has(&by_name) {
-            vec![by_name]
-        } else {
-            vec![]
-        }
-    }
-
-    fn plan_removal(&self, view: &View<'_>) -> Plan {
-        let mut plan = Plan::default();
-        if self.deletion_policy(view.status.common.origin) == DeletionPolicy::Orphan {
-            return plan;
-        }
-        let left = || {
-            let found = view.remote.one(&self.by_name(view.owner))?;
-            let judged = ownership::judge(ObjectKind::Connection, found, view.owner, None, false);
-            judged.is_ok().then(|| text(found, "id").map(str::to_owned)).flatten()
-        };
-        if let Some(id) = view.status.common.id.clone().or_else(left) {
-            plan.calls.push(Call::Delete { kind: ObjectKind::Connection, id });
-        }
-        plan
-    }
-
     /// Deleting a connection deletes its users, so it is left in the tenant unless `Delete` is written.
     fn deletion_policy(&self, _origin: Option<Origin>) -> DeletionPolicy {
         self.policies.deletion_policy.unwrap_or(DeletionPolicy::Orphan)
@@ -230,6 +216,12 @@ impl Auth0ConnectionSpec {
         self.enable_management_client.unwrap_or(matches!(self.strategy.as_str(), "auth0" | "email" | "sms"))
     }
 
+    /// Whether users can be made without a password, as far as the spec tells.
+    pub fn is_password_optional(&self) -> bool {
+        let behavior = "/authentication_methods/password/api_behavior";
+        options::wanted(self).is_ok_and(|wanted| pointer::find(&wanted, behavior) == Some(&"optional".into()))
+    }
+
     fn by_name(&self, owner: &Owner) -> Read {
         Read::ConnectionNamed(self.effective_name(&owner.name))
     }
@@ -244,30 +236,17 @@ impl Auth0ConnectionSpec {
     }
 
     /// What to PATCH, with what must come along so that nothing of others is lost.
-    fn change(&self, have: &Fields, origin: Origin, view: &View<'_>) -> Result<Fields, Refusal> {
+    fn change(&self, have: &Fields, origin: Origin, view: &View<'_>) -> Result<Body, Refusal> {
         let mut want = connection(self, view.owner, origin)?;
-        let managed = view.status.common.managed.iter().map(String::as_str);
-        unset::add_unset(&mut want, managed, unset::CONNECTION);
-        let mut change = diff(&want, have);
+        let secrets: Vec<_> = options::places(self).map(|place| format!("options.{}", &place[1..])).collect();
+        let managed = view.status.common.managed.iter().filter(|path| !secrets.contains(path));
+        unset::add_unset(&mut want, managed.map(String::as_str), unset::CONNECTION);
+        let wanted = want.remove("options").map(fields).unwrap_or_default();
+        let mut body = Body::from(diff(&want, have));
+        options::change(self, &wanted, have, view, &mut body)?;
+        let change = &mut body.fields;
         if change.is_empty() {
-            return Ok(change);
-        }
-        if let Some(Value::Object(wanted)) = want.get("options").filter(|_| change.contains_key("options")) {
-            let Some(Value::Object(options)) = have.get("options") else {
-                return Err(Refusal::new(
-                    super::Reason::ScopeMissing,
-                    "the tenant does not show the connection's options; grant the operator's client the scope read:connections_options",
-                ));
-            };
-            if let Some(key) = SECRET_OPTIONS.iter().find(|key| options.contains_key(**key)) {
-                return Err(Refusal::invalid(format!(
-                    "the connection has secrets in options.{key}, which a change of its options would have to send back; this version of the operator cannot do that yet, so remove them in the tenant or leave its options alone"
-                )));
-            }
-            let mut merged = options.clone();
-            merged.extend(wanted.clone());
-            merged.retain(|_, value| !value.is_null());
-            change.insert("options".to_owned(), Value::Object(merged));
+            return Ok(body);
         }
         if let (Some(Value::Object(wanted)), Some(Value::Object(metadata))) =
             (change.get("metadata"), have.get("metadata"))
@@ -279,7 +258,7 @@ impl Auth0ConnectionSpec {
         if let Some(display_name) = want.get("display_name").or_else(|| have.get("display_name")) {
             change.insert("display_name".to_owned(), display_name.clone());
         }
-        Ok(change)
+        Ok(body)
     }
 
     fn wanted_clients(&self, view: &View<'_>) -> BTreeSet<String> {
@@ -309,6 +288,10 @@ impl Auth0ConnectionSpec {
     }
 }
 
+fn writes_options(call: &Call) -> bool {
+    matches!(call, Call::Create { kind: ObjectKind::Connection, body } | Call::Update { body, .. } if body.fields.contains_key("options"))
+}
+
 fn enable(connection: &Target, changes: &[(String, bool)], plan: &mut Plan) {
     for changes in changes.chunks(Call::CLIENTS_PER_CALL) {
         plan.calls.push(Call::EnableClients { connection: connection.clone(), changes: changes.to_vec() });
@@ -328,8 +311,8 @@ fn connection(spec: &Auth0ConnectionSpec, owner: &Owner, origin: Origin) -> Resu
         metadata,
         authentication,
         connected_accounts,
-        database,
-        options,
+        database: _,
+        options: _,
         options_from: _,
         enabled_clients: _,
         enabled_clients_policy: _,
@@ -347,8 +330,7 @@ fn connection(spec: &Auth0ConnectionSpec, owner: &Owner, origin: Origin) -> Resu
         metadata.iter().flatten().map(|(key, value)| (key.clone(), value.clone().into())).collect();
     stamped.insert(STAMP_KEY.to_owned(), owner.stamp(origin).into());
     want.insert("metadata".to_owned(), Value::Object(stamped));
-    let mut wanted = database_options(database.as_ref())?;
-    wanted.extend(options.clone().unwrap_or_default());
+    let wanted = options::wanted(spec)?;
     if !wanted.is_empty() {
         want.insert("options".to_owned(), Value::Object(wanted));
     }
