@@ -62,7 +62,7 @@ async fn every_command_works() {
 
 #[test]
 fn every_link_to_a_file_leads_there() {
-    for page in ["README.md", "docs/concepts.md", "docs/architecture.md"] {
+    for page in ["README.md", "docs/concepts.md", "docs/architecture.md", "docs/reference.md", "docs/reasons.md"] {
         let text = read(page);
         let folder = project().join(page).parent().unwrap().to_owned();
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {

@@ -15,9 +15,9 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -51,6 +51,25 @@ pub(super) fn start(shared: &Arc<Shared>, tenant: &Auth0Tenant, connected: &Arc<
         }
     });
     connected.looks_out(task.abort_handle());
+}
+
+/// Who changed the object of a resource in the tenant last, as the log says: by the resource's uid.
+#[derive(Default)]
+pub(super) struct Culprits(Mutex<HashMap<String, String>>);
+
+impl Culprits {
+    /// The id of a client, or of a person.
+    pub(super) fn of(&self, uid: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    pub(super) fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    fn note(&self, uid: String, by: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, by.to_owned());
+    }
 }
 
 struct Lookout {
@@ -183,6 +202,11 @@ impl Lookout {
             matches!(read, Read::Get(ObjectKind::Connection, _) | Read::ConnectionClients(_) | Read::ConnectionNamed(_))
         });
         let users_of: BTreeSet<&str> = changes.iter().filter_map(|change| change.users_of.as_deref()).collect();
+        let by: BTreeMap<&Read, &str> = changes
+            .iter()
+            .filter_map(|change| Some((&change.reads, change.by.as_deref()?)))
+            .flat_map(|(reads, by)| reads.iter().map(move |read| (read, by)))
+            .collect();
         let mut woken = vec![];
         for object in self.objects::<K>() {
             let status = HasStatus::status(&*object).cloned().unwrap_or_default();
@@ -190,6 +214,9 @@ impl Lookout {
             let held = spec.held(&status);
             let sought = spec.sought(&status, &owner);
             let is_hit = held.iter().map(|held| &held.read).chain(&sought).any(|read| reads.contains(read));
+            if let Some(by) = held.iter().find_map(|held| by.get(&held.read)) {
+                self.shared.culprits.note(object.uid().unwrap_or_default(), by);
+            }
             // What hangs on a deleted object went with it, without an entry of its own.
             if held.iter().any(|held| deleted.contains(&held.read)) {
                 let hanging = held.iter().filter(|held| !deleted.contains(&held.read));

@@ -1,6 +1,7 @@
 //! What is remembered of objects between passes: what we wrote last, how often their work failed in a row, and when their
 //! client secret was set.
 
+use super::tracker::Tracker;
 use crate::plan::{Refusal, SentSecret};
 use kube::{Resource, ResourceExt, core::object::HasStatus};
 use std::{
@@ -16,6 +17,7 @@ pub(super) struct Memory<Status> {
     failures: Mutex<HashMap<String, Failures>>,
     /// Generation and references that the tenant refused, and how.
     refused: Mutex<HashMap<String, (u64, Refusal)>>,
+    trackers: Mutex<HashMap<String, Tracker>>,
     /// The client secret that was set last, and when.
     sent: Mutex<HashMap<String, (SentSecret, Instant)>>,
 }
@@ -34,6 +36,7 @@ impl<Status> Default for Memory<Status> {
             written: Mutex::default(),
             failures: Mutex::default(),
             refused: Mutex::default(),
+            trackers: Mutex::default(),
             sent: Mutex::default(),
         }
     }
@@ -91,6 +94,12 @@ impl<Status: Clone + Default> Memory<Status> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (print, refusal));
     }
 
+    /// What became of our writes to the object.
+    pub(super) fn tracked<T>(&self, uid: &str, then: impl FnOnce(&mut Tracker) -> T) -> T {
+        let mut trackers = self.trackers.lock().unwrap_or_else(PoisonError::into_inner);
+        then(trackers.entry(uid.to_owned()).or_default())
+    }
+
     /// The tenant took a client secret.
     pub(super) fn sent(&self, uid: &str, sent: SentSecret) {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (sent, Instant::now()));
@@ -114,6 +123,7 @@ impl<Status: Clone + Default> Memory<Status> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.trackers.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }
 

@@ -13,6 +13,7 @@ mod auth0tenant;
 mod brake;
 mod context;
 mod dereference;
+mod drift;
 mod error;
 mod finalizers;
 mod generate;
@@ -30,6 +31,7 @@ mod removal;
 mod status;
 mod stores;
 mod tenants;
+mod tracker;
 mod turns;
 mod wake;
 
@@ -113,6 +115,7 @@ pub async fn run(
         stores: stores.clone(),
         wakes,
         turns: Arc::default(),
+        culprits: lookout::Culprits::default(),
         waker: waker.clone(),
         tenants: tenants::Tenants::default(),
         holds: holds::Holds::default(),

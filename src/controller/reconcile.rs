@@ -20,7 +20,7 @@ use super::{
     turns::Turn,
 };
 use crate::{
-    crd::{DriftPolicy, Pending},
+    crd::Pending,
     plan::{
         Call, Class, Depth, Managed, Need, ObjectKind, Plan, Read, Reason, Refusal, Remote, Situation, TenantFacts,
         digest,
@@ -53,6 +53,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
     let (outcome, asked_wait) = match end {
         Ok(None) => {
             pass.context.memory.forget(&pass.owner.uid);
+            pass.shared().culprits.forget(&pass.owner.uid);
             return Ok(Action::await_change());
         }
         Ok(Some(outcome)) => (outcome, None),
@@ -78,7 +79,8 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
     let options = &pass.shared().options;
     let wait =
         asked_wait.unwrap_or_else(|| retry_after(outcome.reason, failures, options.resync, options.watch_secrets));
-    let wait = pass.due_in.map_or(wait, |due| wait.min(due));
+    let correction = pass.context.memory.tracked(&pass.owner.uid, |tracker| tracker.due(Instant::now()));
+    let wait = [pass.due_in, correction].into_iter().flatten().fold(wait, Duration::min);
     Ok(if options.no_requeues { Action::await_change() } else { Action::requeue(wait) })
 }
 
@@ -145,20 +147,30 @@ impl<K: Kind> Pass<K> {
         let tenant = &admitted.connected.tenant;
         let id = K::Wish::common(&self.status).id.as_deref();
         tenant.conceal(&self.object.claim_key(&self.shared().stores), id, self.spec().conceals());
+        let (generation, is_forced) = (self.generation(), self.is_forced());
+        self.context.memory.tracked(&self.owner.uid, |tracker| tracker.begin(generation, is_forced));
         let (mut looked_again, mut looked_after_conflict) = (false, false);
         loop {
             self.observe(tenant, knowledge, K::Wish::reads).await?;
             let mut plan = self.plan(tenant.facts(), knowledge)?;
-            self.note_drift(&mut plan);
+            self.note_drift(&mut plan, &knowledge.remote);
             if self.doubt(&plan, knowledge) {
                 continue;
             }
             tenant.check_scopes(&plan.calls).await?;
             self.prepare(admitted, knowledge, &plan).await?;
             self.write_output_ahead(tenant.facts(), knowledge, &plan).await?;
-            let Err(error) = self.execute(tenant, knowledge, &plan).await else {
-                self.set_pending(None);
-                return Ok(());
+            let error = match self.execute(tenant, knowledge, &plan).await {
+                Ok(is_news) => {
+                    self.set_pending(None);
+                    if !is_news {
+                        return Ok(());
+                    }
+                    // The answers to what was just written are what there is to see.
+                    knowledge.remote = Remote::default();
+                    continue;
+                }
+                Err(error) => error,
             };
             // A refusal of this attempt says nothing of an earlier one whose end we did not see.
             if !error.may_have_had_effect() && !knowledge.announced {
@@ -270,40 +282,6 @@ impl<K: Kind> Pass<K> {
         }
     }
 
-    /// Takes note of what differs in the tenant and is left alone. With `driftPolicy: Warn` that is all that others changed; what
-    /// changed in the cluster is written all the same.
-    fn note_drift(&mut self, plan: &mut Plan) {
-        if self.was_ready() && plan.calls.iter().any(|call| !self.is_cause_ours(call)) {
-            self.shared().metrics.drift_found(&K::kind(&()));
-        }
-        if self.spec().policies().drift_policy == Some(DriftPolicy::Warn) && self.was_ready() {
-            let (ours, others) = std::mem::take(&mut plan.calls).into_iter().partition(|call| self.is_cause_ours(call));
-            plan.calls = ours;
-            let others: Vec<String> = others.iter().map(Call::to_string).collect();
-            if !others.is_empty() {
-                let message = format!(
-                    "somebody changed the tenant; with spec.driftPolicy Correct the operator would {}",
-                    others.join("; ")
-                );
-                plan.drift = Some(Refusal::new(Reason::Warned, message));
-            }
-        }
-        let generation = self.generation();
-        let mut verdicts = Verdicts::of(K::Wish::common_mut(&mut self.status));
-        verdicts.drifted(plan.drift.as_ref(), generation, Timestamp::now());
-    }
-
-    /// Whether a call for an unchanged spec follows from a change in the cluster: of a Secret, or of what the spec refers to.
-    fn is_cause_ours(&self, call: &Call) -> bool {
-        match call {
-            Call::Create { body, .. } | Call::Update { body, .. } => body.follows_secret,
-            Call::EnableClients { changes, .. } => {
-                changes.iter().all(|(client, _)| !K::Wish::is_enabled_by_us(&self.before, client))
-            }
-            Call::CreateGrant { .. } | Call::Delete { .. } => false,
-        }
-    }
-
     /// Makes sure, before anything is written, that nothing can be lost: the tenant is held, the finalizer is on, and a create
     /// is announced, on condition that nobody has written the resource since we read it.
     async fn prepare(&mut self, admitted: &Admitted, knowledge: &Knowledge, plan: &Plan) -> Result<(), Stop> {
@@ -370,11 +348,17 @@ impl<K: Kind> Pass<K> {
         Pending { key: key.chars().take(1024).collect(), digest: digest(fields) }
     }
 
-    async fn execute(&mut self, tenant: &Tenant, knowledge: &mut Knowledge, plan: &Plan) -> Result<(), tenant::Error> {
+    /// Carries out a plan. Gives whether the tenant's answers are news, so that it has to be compared once more.
+    async fn execute(
+        &mut self,
+        tenant: &Tenant,
+        knowledge: &mut Knowledge,
+        plan: &Plan,
+    ) -> Result<bool, tenant::Error> {
         let mut created = Created::default();
-        let is_drift = self.was_ready();
+        let (mut is_news, now) = (false, Instant::now());
         for call in &plan.calls {
-            let is_ours = self.is_cause_ours(call);
+            let have = knowledge.remote.before(call);
             let answer = match tenant.execute(call, &mut created, &self.asker).await {
                 Err(tenant::Error::Refused { message, .. })
                     if self.spec().is_done_already(
@@ -400,14 +384,9 @@ impl<K: Kind> Pass<K> {
             }
             knowledge.client_secret = sent.or(answer.client_secret).or(knowledge.client_secret.take());
             tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, %call, "done in the tenant");
-            if is_drift && !is_ours {
-                self.shared().metrics.drift_corrected(&K::kind(&()));
-                let message =
-                    format!("the tenant was otherwise than the unchanged spec says, so the operator had to {call}");
-                self.shared().event(&*self.object, false, "DriftCorrected", &message, None).await;
-            }
+            is_news |= self.note_done(call, &have, &object, now).await;
         }
-        Ok(())
+        Ok(is_news)
     }
 
     /// Keeps what the calls are about to set, so that a crash right after them loses nothing.

@@ -44,15 +44,17 @@ pub fn digest_of(place: &str, secret: &SecretString) -> String {
 
 /// Whether an object holds digests, so that it must not be sent as it is.
 pub fn has_digests(fields: &Fields) -> bool {
-    fn is_one(value: &Value) -> bool {
-        match value {
-            Value::String(text) => text.starts_with(MARK),
-            Value::Array(items) => items.iter().any(is_one),
-            Value::Object(members) => members.values().any(is_one),
-            Value::Null | Value::Bool(_) | Value::Number(_) => false,
-        }
+    fields.values().any(is_concealed)
+}
+
+/// Whether a value is a digest, or holds one.
+pub fn is_concealed(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.starts_with(MARK),
+        Value::Array(items) => items.iter().any(is_concealed),
+        Value::Object(members) => members.values().any(is_concealed),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-    fields.values().any(is_one)
 }
 
 /// Puts digests in the places of secrets: of every text that a pointer leads to, that is below, or that bars the way.

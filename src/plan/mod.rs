@@ -8,11 +8,13 @@
 
 mod api;
 mod call;
+mod change;
 pub mod claims;
 pub mod concealed;
 mod connection;
 mod diff;
 pub mod fingerprint;
+mod guide;
 mod ownership;
 pub(crate) mod pointer;
 mod reason;
@@ -25,6 +27,7 @@ mod user;
 
 pub use call::{Body, Call, Found, Held, ObjectKind, Plan, Read, Target};
 pub use diff::{diff, digest};
+pub use guide::Guide;
 pub use ownership::stamp_of;
 pub use reason::{Class, Reason, Refusal};
 pub use system::is_system_identifier;
@@ -400,6 +403,14 @@ impl Remote {
     /// The first object in the answer.
     pub fn one(&self, read: &Read) -> Option<&Fields> {
         self.all(read).first()
+    }
+
+    /// The object that a call changes; empty when there is none yet, or it was not asked for by its id.
+    pub fn before(&self, call: &Call) -> Fields {
+        match call {
+            Call::Update { kind, id, .. } => self.one(&Read::Get(*kind, id.clone())).cloned().unwrap_or_default(),
+            _ => Fields::new(),
+        }
     }
 }
 

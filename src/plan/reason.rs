@@ -38,6 +38,8 @@ pub enum Reason {
     SecretNotRecoverable,
     Suspended,
     Warned,
+    NormalizedByTenant,
+    Contested,
     BlockedInTenant,
 }
 
@@ -60,8 +62,10 @@ impl Reason {
     /// What follows from this reason.
     pub fn class(self) -> Class {
         match self {
-            // The first two on the condition Drifted only.
-            Self::Warned | Self::BlockedInTenant | Self::Available => Class::Done,
+            // All but the last on the condition Drifted only.
+            Self::Warned | Self::NormalizedByTenant | Self::Contested | Self::BlockedInTenant | Self::Available => {
+                Class::Done
+            }
             Self::Pending
             | Self::Creating
             | Self::Updating

@@ -1,0 +1,230 @@
+//! What a call changes in an object, path by path: the members of Auth0's open objects one by one, all else by its key.
+
+use super::{Call, Fields, ObjectKind, concealed::is_concealed, diff};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Objects whose members are paths of their own.
+const OPEN: [&str; 5] = ["options", "metadata", "client_metadata", "user_metadata", "app_metadata"];
+
+/// The object that a PATCH replaces as a whole, so that what is not in the call goes.
+const REPLACED: &str = "options";
+
+/// What a write of a user says besides what stands in the user afterwards. The id gets a prefix.
+const BESIDE_USER: [&str; 3] = ["connection", "verify_email", "user_id"];
+
+impl Call {
+    /// The paths that are otherwise after the call than in `have`, the object before it.
+    pub fn changes(&self, have: &Fields) -> BTreeSet<String> {
+        let fields = match self {
+            Self::Create { body, .. } | Self::Update { body, .. } => &body.fields,
+            Self::CreateGrant { fields, .. } => fields,
+            Self::EnableClients { .. } => return ["enabled_clients".to_owned()].into(),
+            Self::Delete { .. } => return BTreeSet::new(),
+        };
+        let is_beside = |key: &str| self.kind() == ObjectKind::User && BESIDE_USER.contains(&key);
+        let differing = diff(fields, have).into_iter().filter(|(key, _)| !is_beside(key));
+        let mut paths: BTreeSet<String> = differing
+            .flat_map(|(key, value)| match value {
+                Value::Object(members) if OPEN.contains(&key.as_str()) => {
+                    let differing = diff(&members, &members_of(have, &key));
+                    differing.keys().map(|member| format!("{key}.{member}")).collect()
+                }
+                _ => vec![key],
+            })
+            .collect();
+        if let Some(Value::Object(members)) = fields.get(REPLACED) {
+            let nulls = members_of(have, REPLACED).into_iter().filter(|(member, _)| !members.contains_key(member));
+            let nulls = nulls.map(|(member, _)| (member, Value::Null)).collect();
+            let gone = diff(&nulls, &members_of(have, REPLACED));
+            paths.extend(gone.keys().map(|member| format!("{REPLACED}.{member}")));
+        }
+        paths
+    }
+
+    /// The paths where the tenant's answer does not show what the call wrote. What was to be taken away is not among them:
+    /// the tenant may put its default there.
+    pub fn unmet(&self, have: &Fields, answer: &Fields) -> BTreeSet<String> {
+        // Not every answer shows the object.
+        if answer.is_empty() || matches!(self, Self::EnableClients { .. }) {
+            return BTreeSet::new();
+        }
+        let still = self.changes(answer);
+        self.changes(have).into_iter().filter(|path| still.contains(path) && self.writes_value(path)).collect()
+    }
+
+    fn writes_value(&self, path: &str) -> bool {
+        let fields = match self {
+            Self::Create { body, .. } | Self::Update { body, .. } => &body.fields,
+            Self::CreateGrant { fields, .. } => fields,
+            Self::EnableClients { .. } | Self::Delete { .. } => return false,
+        };
+        let value = match split(path) {
+            Some((key, member)) => fields.get(key).and_then(|members| members.get(member)),
+            None => fields.get(path),
+        };
+        value.is_some_and(|value| !value.is_null())
+    }
+
+    /// Takes paths out of the call, so that they stay as they are in `have`. `None` when nothing else is left of it.
+    pub fn leaving(mut self, paths: &BTreeSet<String>, have: &Fields) -> Option<Self> {
+        match &mut self {
+            Self::Update { body, .. } => {
+                for path in paths {
+                    leave(&mut body.fields, path, have);
+                }
+                let is_secret = !body.secrets.is_empty();
+                (is_secret || !self.changes(have).is_empty()).then_some(self)
+            }
+            Self::EnableClients { .. } => (!paths.contains("enabled_clients")).then_some(self),
+            Self::Create { .. } | Self::CreateGrant { .. } | Self::Delete { .. } => Some(self),
+        }
+    }
+
+    /// The call in words, naming what it changes in `have` and never values.
+    pub fn summary(&self, have: &Fields) -> String {
+        match self {
+            Self::Update { kind, id, body } => {
+                let secrets = body.secrets.keys().map(|place| place.trim_start_matches('/').replace('/', "."));
+                let paths: BTreeSet<_> = self.changes(have).into_iter().chain(secrets).collect();
+                let paths: Vec<_> = paths.into_iter().collect();
+                format!("update {} of the {} {id}", paths.join(", "), kind.noun())
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Puts a path back to what it is. A member goes back in its place, since its object may replace the tenant's as a whole.
+fn leave(fields: &mut Fields, path: &str, have: &Fields) {
+    let Some((key, member)) = split(path) else {
+        fields.remove(path);
+        return;
+    };
+    let Some(Value::Object(members)) = fields.get_mut(key) else { return };
+    let current = members_of(have, key);
+    match current.get(member) {
+        Some(value) => members.insert(member.to_owned(), value.clone()),
+        None => members.remove(member),
+    };
+    // Nor is anything to be taken away by leaving it out.
+    let is_same = diff(members, &current).is_empty() && (key != REPLACED || diff(&current, members).is_empty());
+    if is_same {
+        fields.remove(key);
+    }
+}
+
+fn split(path: &str) -> Option<(&str, &str)> {
+    path.split_once('.').filter(|(key, _)| OPEN.contains(key))
+}
+
+/// Without those that hold digests of secrets: those go by a way of their own.
+fn members_of(object: &Fields, key: &str) -> Fields {
+    let members = object.get(key).and_then(Value::as_object).into_iter().flatten();
+    members.filter(|(_, value)| !is_concealed(value)).map(|(member, value)| (member.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Body, fields};
+    use serde_json::json;
+
+    fn update(kind: ObjectKind, body: Value) -> Call {
+        Call::Update { kind, id: "x".into(), body: fields(body).into() }
+    }
+
+    fn paths(paths: &[&str]) -> BTreeSet<String> {
+        paths.iter().map(|path| (*path).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_change_is_told_by_its_paths_without_what_only_goes_along() {
+        for (case, kind, body, have, expected) in [
+            ("a field", ObjectKind::ResourceServer, json!({"a": 1}), json!({"a": 2, "b": 3}), &["a"][..]),
+            (
+                "a merged whole",
+                ObjectKind::Connection,
+                json!({"display_name": "x", "options": {"a": 1, "b": 2}}),
+                json!({"display_name": "x", "options": {"a": 1, "b": 3}}),
+                &["options.b"],
+            ),
+            (
+                "an option that goes",
+                ObjectKind::Connection,
+                json!({"options": {"a": 1}}),
+                json!({"options": {"a": 1, "b": 3}}),
+                &["options.b"],
+            ),
+            (
+                "what a user's PATCH says besides",
+                ObjectKind::User,
+                json!({"connection": "c", "user_metadata": {"k": null}}),
+                json!({"user_metadata": {"k": 1, "l": 2}}),
+                &["user_metadata.k"],
+            ),
+        ] {
+            assert_eq!(update(kind, body).changes(&fields(have)), paths(expected), "{case}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_stays_as_the_tenant_has_it_and_the_rest_is_written() {
+        let have =
+            json!({"name": "n", "display_name": "x", "options": {"a": 1, "b": 3, "c": 5}, "metadata": {"k": "v"}});
+        for (case, body, left, expected) in [
+            ("all of it", json!({"name": "m", "display_name": "x"}), &["name"][..], None),
+            ("one of two", json!({"name": "m", "realms": ["r"]}), &["name"], Some(json!({"realms": ["r"]}))),
+            (
+                "one option of a whole",
+                json!({"display_name": "x", "options": {"a": 2, "b": 4, "c": 5}}),
+                &["options.b"],
+                Some(json!({"display_name": "x", "options": {"a": 2, "b": 3, "c": 5}})),
+            ),
+            (
+                "all options that differ",
+                json!({"display_name": "x", "options": {"a": 1, "b": 4, "c": 5}}),
+                &["options.b"],
+                None,
+            ),
+            ("an option that goes", json!({"options": {"a": 1, "b": 3}}), &["options.c"], None),
+            ("an option that comes", json!({"options": {"a": 1, "b": 3, "c": 5, "d": 6}}), &["options.d"], None),
+            (
+                "metadata",
+                json!({"metadata": {"k": "w", "l": "x"}}),
+                &["metadata.k"],
+                Some(json!({"metadata": {"k": "v", "l": "x"}})),
+            ),
+            ("another path", json!({"name": "m"}), &["realms"], Some(json!({"name": "m"}))),
+        ] {
+            let left = update(ObjectKind::Connection, body).leaving(&paths(left), &fields(have.clone()));
+            let body = left.map(|call| match call {
+                Call::Update { body, .. } => Value::Object(body.fields),
+                other => panic!("{other}"),
+            });
+            assert_eq!(body, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_left() {
+        let body = Body { fields: fields(json!({"name": "m"})), ..Body::new_secret("/client_secret", "s".into()) };
+        let call = Call::Update { kind: ObjectKind::Client, id: "x".into(), body };
+        let left = call.leaving(&paths(&["name"]), &fields(json!({"name": "n"}))).unwrap();
+        assert_eq!(left.summary(&Fields::new()), "update client_secret of the client x");
+    }
+
+    #[test]
+    fn an_answer_shows_what_the_tenant_made_of_a_write() {
+        for (case, body, answer, expected) in [
+            ("as written", json!({"a": 1}), json!({"a": 1}), &[][..]),
+            ("otherwise", json!({"a": 1, "c": 2}), json!({"a": 7, "c": 2}), &["a"]),
+            ("dropped", json!({"options": {"a": 1}}), json!({"options": {}}), &["options.a"]),
+            ("a default where something was taken away", json!({"a": null}), json!({"a": 9}), &[]),
+            ("no object in the answer", json!({"a": 1}), json!({}), &[]),
+        ] {
+            let call = update(ObjectKind::Connection, body);
+            assert_eq!(call.unmet(&fields(json!({"a": 3})), &fields(answer)), paths(expected), "{case}");
+        }
+    }
+}
