@@ -167,6 +167,7 @@ async fn what_the_log_does_not_tell_is_found_by_a_sweep() {
     let id = ("id", api["id"].as_str().unwrap());
     until_again(&bench, "resource_servers", id, "/token_lifetime", &api["token_lifetime"]).await;
     // One of each kind: read by itself where that is as cheap as a list. The one that differs is read by the sweep.
+    bench.tenant.until_calls("all of the sweep and the repair", |calls| calls.len() >= 7).await;
     let mut calls = bench.tenant.calls().await;
     calls.sort();
     let reads = [

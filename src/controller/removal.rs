@@ -1,7 +1,7 @@
 //! The end of an object: what the policies say is taken out of the tenant, then the finalizer goes.
 //!
 //! Needs only status and credentials, never references or a valid spec. 404 is success; 401, 403, 5xx and time-outs never mean
-//! that something is gone.
+//! that something is gone. What another resource has taken over since is left to it.
 
 use super::{
     error::Stop,
@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     crd::{Auth0Tenant, DeletionPolicy},
-    plan::{Depth, Managed, Need, Plan, Reason, References, Refusal, Remote, TenantFacts},
+    plan::{
+        Call, Depth, Managed, Need, ObjectKind, Plan, Read, Reason, References, Refusal, Remote, TenantFacts,
+        is_taken_over,
+    },
     tenant::{Created, Freshness},
 };
 use kube::ResourceExt;
@@ -103,6 +106,16 @@ impl<K: Kind> Pass<K> {
         let Plan { calls, .. } = self.spec().plan_removal(&self.situation(tenant.facts(), knowledge, &self.status));
         let mut created = Created::default();
         for call in &calls {
+            if let Call::Delete { kind, id } = call
+                && *kind != ObjectKind::ResourceServer
+            {
+                let read = Read::Get(*kind, id.clone());
+                let found = tenant.read(&read, Freshness::Known, &self.asker).await?.object();
+                if is_taken_over(*kind, &found, &self.owner) {
+                    tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, %call, "left to the resource that took it over");
+                    continue;
+                }
+            }
             let answer = tenant.execute(call, &mut created, &self.asker).await?;
             let object = answer.object();
             self.note(tenant.facts(), knowledge, |spec, status, situation| {

@@ -368,4 +368,8 @@ pub struct Auth0ApiStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub last_handled_rotate_at: Option<String>,
+    /// Digest of the public key in `tokenEncryption` that was last written: Auth0 does not show the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub token_encryption_key: Option<String>,
 }

@@ -9,6 +9,7 @@ use std::fmt::Write;
 ///
 /// Looks only at keys of `want`: Auth0 fills in defaults of its own, which drift over the years. Null and an empty list or
 /// object equal absent, since Auth0 leaves out what was never set. Objects are compared in the wanted keys, arrays whole.
+/// Numbers are compared as JavaScript has them: what is written as 1.0 comes back as 1.
 pub fn diff(want: &Fields, have: &Fields) -> Fields {
     want.iter()
         .filter(|(key, value)| !is_met(value, have.get(*key)))
@@ -21,7 +22,28 @@ fn is_met(want: &Value, have: Option<&Value>) -> bool {
         (Value::Null, Some(have)) => is_empty(have),
         (want, None) => is_empty(want),
         (Value::Object(want), Some(Value::Object(have))) => diff(want, have).is_empty(),
-        (want, Some(have)) => want == have || is_empty(want) && is_empty(have),
+        (want, Some(have)) => is_same(want, have),
+    }
+}
+
+/// The members of `want` that `have` does not show just so, nor more: for an object whose members are written as a whole.
+pub fn diff_of_wholes(want: &Fields, have: &Fields) -> Fields {
+    want.iter()
+        .filter(|(key, value)| !is_same(value, have.get(*key).unwrap_or(&Value::Null)))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            diff_of_wholes(one, other).is_empty() && diff_of_wholes(other, one).is_empty()
+        }
+        (one, other) => one == other || is_empty(one) && is_empty(other),
     }
 }
 
@@ -106,8 +128,27 @@ mod tests {
                 json!({"a": [{"b": 1, "c": 2}]}),
                 json!({"a": [{"b": 1}]}),
             ),
+            (
+                "numbers are JavaScript's",
+                json!({"a": [1.0, -0.0, 9_007_199_254_740_993_i64]}),
+                json!({"a": [1, 0, 9_007_199_254_740_992_i64]}),
+                json!({}),
+            ),
         ] {
             assert_eq!(diff(&fields(want), &fields(have)), fields(expected), "{case}");
+        }
+    }
+
+    #[test]
+    fn of_a_whole_nothing_may_be_left_over() {
+        let have = fields(json!({"a": {"b": 1, "c": [{"d": 1}]}, "e": 1}));
+        for (case, want, expected) in [
+            ("the same", json!({"a": {"b": 1.0, "c": [{"d": 1, "x": null}]}}), json!({})),
+            ("a member less", json!({"a": {"c": [{"d": 1}]}}), json!({"a": {"c": [{"d": 1}]}})),
+            ("null of nothing", json!({"x": null, "y": {"z": []}}), json!({})),
+            ("null takes away", json!({"e": null}), json!({"e": null})),
+        ] {
+            assert_eq!(diff_of_wholes(&fields(want), &have), fields(expected), "{case}");
         }
     }
 

@@ -26,9 +26,9 @@ pub mod unset;
 mod user;
 
 pub use call::{Body, Call, Found, Held, ObjectKind, Plan, Read, Target};
-pub use diff::{diff, digest};
+pub use diff::{diff, diff_of_wholes, digest};
 pub use guide::Guide;
-pub use ownership::stamp_of;
+pub use ownership::{is_taken_over, stamp_of};
 pub use reason::{Class, Reason, Refusal};
 pub use system::is_system_identifier;
 

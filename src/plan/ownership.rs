@@ -82,17 +82,22 @@ pub(super) fn judge(
     })
 }
 
-/// Checks an object whose id the status holds: another resource or cluster may have put its stamp on it since.
-pub(super) fn check_stamp(
-    kind: ObjectKind,
-    object: &Fields,
-    owner: &Owner,
-    policy: Option<AdoptionPolicy>,
-) -> Result<(), Refusal> {
-    match stamp_of(kind, object) {
-        Some(_) => judge(kind, object, owner, policy, false).map(drop),
-        None => Ok(()),
-    }
+/// Checks an object whose id the status holds: another resource or cluster may have put its stamp on it since. To adopt is
+/// to do so once: were it allowed here, two clusters that both adopt would take the object from each other for ever.
+pub(super) fn check_stamp(kind: ObjectKind, object: &Fields, owner: &Owner) -> Result<(), Refusal> {
+    let Some(stamp) = stamp_of(kind, object).filter(|_| is_taken_over(kind, object, owner)) else { return Ok(()) };
+    let (noun, id) = (kind.noun(), text(object, kind.id_key()).unwrap_or_default());
+    Err(Refusal::new(
+        Reason::Conflict,
+        format!(
+            "the {noun} {id} in the tenant was taken over by another resource ({stamp}); delete this resource, which leaves the {noun} to that one, and to take it back create this one again with spec.adoptionPolicy: Adopt"
+        ),
+    ))
+}
+
+/// Whether an object bears the stamp of another resource or cluster.
+pub fn is_taken_over(kind: ObjectKind, object: &Fields, owner: &Owner) -> bool {
+    stamp_of(kind, object).is_some_and(|stamp| owner.origin_in(stamp).is_none())
 }
 
 #[cfg(test)]

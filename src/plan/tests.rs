@@ -8,6 +8,8 @@ use super::*;
 use crate::crd::{Auth0ApiSpec, Auth0ConnectionSpec, Auth0UserSpec};
 use serde_json::json;
 
+mod changed;
+
 /// A tenant as plans see it: objects by kind and id, and clients enabled on connections.
 #[derive(Default)]
 struct Tenant {

@@ -48,7 +48,11 @@ impl Bench {
 
     /// A namespace for a tenant; `suffix` goes to the names in the tenant.
     pub(crate) async fn with(tenant: Arc<Tenant>, name: &str, suffix: &str) -> Self {
-        let cluster = Cluster::shared().await;
+        Self::within(Cluster::shared().await, tenant, name, suffix).await
+    }
+
+    /// A namespace of a cluster.
+    pub(crate) async fn within(cluster: &'static Cluster, tenant: Arc<Tenant>, name: &str, suffix: &str) -> Self {
         let samples = Samples {
             domain: tenant.domain().to_owned(),
             endpoint: tenant.url().to_owned(),

@@ -25,6 +25,12 @@ impl Cluster {
         SHARED.get_or_init(Self::start).await
     }
 
+    /// Another one, for tests of two clusters.
+    pub(crate) async fn other() -> &'static Self {
+        static OTHER: OnceCell<Cluster> = OnceCell::const_new();
+        OTHER.get_or_init(Self::start).await
+    }
+
     async fn start() -> Self {
         let cluster = Self(ControlPlane::start().await.unwrap());
         let client = cluster.client();

@@ -107,10 +107,21 @@ impl Tenant {
 
     /// The operator's requests to the Management API so far, as `POST clients`, ids as `*`.
     pub(crate) async fn calls(&self) -> Vec<String> {
+        self.calls_of(|_status| true).await
+    }
+
+    /// The writes that had an effect.
+    pub(crate) async fn effects(&self) -> Vec<String> {
+        let done = self.calls_of(|status| status < 300).await;
+        done.into_iter().filter(|call| !call.starts_with("GET")).collect()
+    }
+
+    async fn calls_of(&self, is_meant: impl Fn(u64) -> bool) -> Vec<String> {
         let log: Value = self.control(Method::GET, "requests", None).await.json().await.unwrap();
         let requests = log["requests"].as_array().unwrap().iter();
         let ours = requests
-            .filter(|request| request["user_agent"].as_str().is_some_and(|agent| agent.starts_with("auth0-operator/")));
+            .filter(|request| request["user_agent"].as_str().is_some_and(|agent| agent.starts_with("auth0-operator/")))
+            .filter(|request| request["status"].as_u64().is_some_and(&is_meant));
         ours.filter_map(|request| call(request["method"].as_str()?, request["path"].as_str()?)).collect()
     }
 

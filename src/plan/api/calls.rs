@@ -3,7 +3,7 @@
 use super::{
     CLIENT_PREFIX, CLIENT_SECRET, View,
     desired::{client, new_server, resource_server},
-    remote::{find_client, find_grant, find_server, is_announced},
+    remote::{find_client, find_grant, find_server, is_announced, is_same_encryption},
     rotation::{Step, step},
     signing,
 };
@@ -39,6 +39,10 @@ pub(super) fn plan_server(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan)
     if change.get("scopes").is_some_and(|scopes| same_scopes(scopes, have.get("scopes"))) {
         change.remove("scopes");
     }
+    if is_same_encryption(&want, have, view) {
+        change.remove("token_encryption");
+    }
+    let change = change.into_iter().map(|(key, value)| (key, unset::without_nulls(value))).collect();
     let signing = signing::compare(spec, have, view);
     plan.drift = signing.drift(spec);
     plan.notices.extend(signing.notice(spec).map(str::to_owned));
@@ -64,7 +68,7 @@ pub(super) fn plan_client(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan)
     if view.status.client.as_ref().and_then(|client| client.id.as_deref()) != Some(&id) {
         plan.found.push(Found { kind: ObjectKind::Client, id: id.clone(), origin: Origin::Created });
     } else {
-        ownership::check_stamp(ObjectKind::Client, have, view.owner, spec.policies.adoption_policy)?;
+        ownership::check_stamp(ObjectKind::Client, have, view.owner)?;
     }
     let mut want = want;
     unset::add_unset(&mut want, managed_paths(view, CLIENT_PREFIX), unset::CLIENT);
@@ -83,7 +87,18 @@ pub(super) fn plan_client(spec: &Auth0ApiSpec, view: &View<'_>, plan: &mut Plan)
         }
     };
     let secret = secret.map(|secret| Body::new_secret(CLIENT_SECRET, secret.clone())).unwrap_or_default();
-    push_update(ObjectKind::Client, &id, diff(&want, have), secret, view.spec_changed, plan);
+    let mut change = diff(&want, have);
+    // Metadata merges, so only what differs is sent.
+    if let (Some(Value::Object(metadata)), Some(Value::Object(current))) =
+        (change.get_mut("client_metadata"), have.get("client_metadata"))
+    {
+        *metadata = diff(metadata, current);
+        if let Some(ahead) = unset::send_ahead(metadata, current) {
+            let first: Fields = [("client_metadata".to_owned(), ahead.into())].into_iter().collect();
+            plan.calls.push(Call::Update { kind: ObjectKind::Client, id: id.clone(), body: first.into() });
+        }
+    }
+    push_update(ObjectKind::Client, &id, change, secret, view.spec_changed, plan);
     Ok(Target::Known(id))
 }
 
@@ -118,7 +133,7 @@ pub(super) fn plan_grant(spec: &Auth0ApiSpec, view: &View<'_>, client: Target, p
 }
 
 /// The paths of one of the two objects that an earlier pass set; none while the object is not ours yet.
-fn managed_paths<'a>(view: &'a View<'_>, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn managed_paths<'a>(view: &'a View<'_>, prefix: &'a str) -> impl Iterator<Item = &'a str> {
     let is_verdict = view.status.common.pending.is_none();
     let managed = view.status.common.managed.iter().filter(move |_| is_verdict);
     managed.filter_map(move |path| match path.strip_prefix(CLIENT_PREFIX) {

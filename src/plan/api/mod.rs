@@ -18,9 +18,9 @@ use crate::crd::{
     ApiClientStatus, Auth0ApiSpec, Auth0ApiStatus, ClientPolicy, CommonStatus, DeletionPolicy, Origin, Policies,
     SecretKeyRef, TenantRef,
 };
-use calls::{plan_client, plan_grant, plan_server};
+use calls::{managed_paths, plan_client, plan_grant, plan_server};
 use desired::{client, resource_server};
-use remote::{find_client, find_grant, find_server, is_announced};
+use remote::{digest_of_key, find_client, find_grant, find_server, is_announced};
 use rotation::{Step, asked, has_nothing_to_rotate, kept, rotated_at, step};
 use serde_json::Value;
 use signing::{SIGNING_SECRET, Signing};
@@ -202,6 +202,11 @@ impl Managed for Auth0ApiSpec {
         if let Some(client) = status.client.as_mut().filter(|client| is_replaced && client.secret_name.is_some()) {
             client.secret_rotated_at = Some(rotated_at(view));
         }
+        if let (Call::Create { body, .. } | Call::Update { body, .. }, ObjectKind::ResourceServer) = (call, call.kind())
+            && let Some(encryption) = body.fields.get("token_encryption")
+        {
+            status.token_encryption_key = digest_of_key(encryption);
+        }
         match (call, call.kind()) {
             (Call::Create { .. }, ObjectKind::ResourceServer) => {
                 status.common.id = id;
@@ -332,6 +337,10 @@ impl Auth0ApiSpec {
         }
         if let Some(scopes) = &self.scopes {
             return scopes.iter().map(|scope| scope.value.clone()).collect();
+        }
+        // Those that left the spec leave the API in this very pass.
+        if managed_paths(view, "").any(|path| path == "scopes") {
+            return vec![];
         }
         let scopes = find_server(self, view).and_then(|server| server.get("scopes")).and_then(Value::as_array);
         scopes.into_iter().flatten().filter_map(|scope| scope["value"].as_str().map(str::to_owned)).collect()

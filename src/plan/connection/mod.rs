@@ -13,7 +13,7 @@ use crate::crd::{
     Auth0ConnectionSpec, Auth0ConnectionStatus, CommonStatus, DatabaseOptions, DeletionPolicy, EnabledClientsPolicy,
     Origin, Policies, STAMP_KEY, TenantRef,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 type View<'a> = Situation<'a, Auth0ConnectionStatus>;
@@ -132,7 +132,7 @@ impl Managed for Auth0ConnectionSpec {
             origin = ownership::judge(ObjectKind::Connection, have, view.owner, self.policies.adoption_policy, false)?;
             plan.found.push(Found { kind: ObjectKind::Connection, id: id.clone(), origin });
         } else {
-            ownership::check_stamp(ObjectKind::Connection, have, view.owner, self.policies.adoption_policy)?;
+            ownership::check_stamp(ObjectKind::Connection, have, view.owner)?;
         }
         let strategy = text(have, "strategy").unwrap_or_default();
         if strategy != self.strategy {
@@ -140,7 +140,15 @@ impl Managed for Auth0ConnectionSpec {
                 "the connection {id} in the tenant has strategy {strategy}, which never changes; delete it there or choose another spec.name"
             )));
         }
-        let change = self.change(have, origin, view)?;
+        let mut change = self.change(have, origin, view)?;
+        if let (Some(Value::Object(metadata)), Some(Value::Object(current))) =
+            (change.fields.get_mut("metadata"), have.get("metadata"))
+            && let Some(ahead) = unset::send_ahead(metadata, current)
+        {
+            let mut first: Fields = [("metadata".to_owned(), ahead.into())].into_iter().collect();
+            first.extend(change.fields.get("display_name").map(|name| ("display_name".to_owned(), name.clone())));
+            plan.calls.push(Call::Update { kind: ObjectKind::Connection, id: id.clone(), body: first.into() });
+        }
         if !change.fields.is_empty() {
             plan.calls.push(Call::Update { kind: ObjectKind::Connection, id: id.clone(), body: change });
         }
@@ -241,6 +249,11 @@ impl Auth0ConnectionSpec {
         let secrets: Vec<_> = options::places(self).map(|place| format!("options.{}", &place[1..])).collect();
         let managed = view.status.common.managed.iter().filter(|path| !secrets.contains(path));
         unset::add_unset(&mut want, managed.map(String::as_str), unset::CONNECTION);
+        if self.realms.is_none()
+            && let Some(realms) = want.get_mut("realms")
+        {
+            *realms = json!([self.effective_name(&view.owner.name)]);
+        }
         let wanted = want.remove("options").map(fields).unwrap_or_default();
         let mut body = Body::from(diff(&want, have));
         options::change(self, &wanted, have, view, &mut body)?;

@@ -135,7 +135,7 @@ impl Managed for Auth0UserSpec {
             origin = ownership::judge(ObjectKind::User, have, view.owner, self.policies.adoption_policy, false)?;
             plan.found.push(Found { kind: ObjectKind::User, id: id.clone(), origin });
         } else {
-            ownership::check_stamp(ObjectKind::User, have, view.owner, self.policies.adoption_policy)?;
+            ownership::check_stamp(ObjectKind::User, have, view.owner)?;
         }
         let mut changes = self.change(have, origin, view)?;
         plan.drift = withhold(&mut changes, have, view);

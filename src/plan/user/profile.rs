@@ -1,6 +1,6 @@
 //! What a user is like: the wish in Auth0's names, what differs from it, and the parts in which Auth0 takes changes.
 
-use super::super::{Body, Fields, Owner, Reason, Refusal, diff, put, text, unset};
+use super::super::{Body, Fields, Owner, Reason, Refusal, diff, diff_of_wholes, put, text, unset};
 use super::View;
 use crate::crd::{Auth0UserSpec, Origin, STAMP_KEY};
 use serde_json::Value;
@@ -12,6 +12,9 @@ pub(super) const INCIDENT: [&str; 3] = ["blocked", "email_verified", "phone_veri
 /// What people change themselves: written when the spec changes, never corrected.
 const PEOPLES_OWN: [&str; 6] = ["user_metadata", "name", "nickname", "picture", "given_name", "family_name"];
 
+/// What merges with what is there.
+const METADATA: [&str; 2] = ["user_metadata", "app_metadata"];
+
 impl Auth0UserSpec {
     /// What differs from the spec and is ours to write.
     pub(super) fn change(&self, have: &Fields, origin: Origin, view: &View<'_>) -> Result<Fields, Refusal> {
@@ -19,6 +22,16 @@ impl Auth0UserSpec {
         let managed = view.status.common.managed.iter().map(String::as_str);
         unset::add_unset(&mut want, managed, unset::USER);
         let mut change = diff(&want, have);
+        // Metadata merges at the first level, so only the keys that differ are sent, each as a whole.
+        for key in METADATA {
+            let nothing = Fields::new();
+            let current = have.get(key).and_then(Value::as_object).unwrap_or(&nothing);
+            let differing = want.get(key).and_then(Value::as_object).map(|wanted| diff_of_wholes(wanted, current));
+            change.remove(key);
+            change.extend(
+                differing.filter(|members| !members.is_empty()).map(|members| (key.to_owned(), members.into())),
+            );
+        }
         let same_email = |key: &str| {
             text(&want, key).is_some_and(|email| text(have, key).is_some_and(|other| other.to_lowercase() == email))
         };
@@ -40,13 +53,6 @@ impl Auth0UserSpec {
                 && let Some(is_verified) = want.get(verified)
             {
                 change.insert(verified.to_owned(), is_verified.clone());
-            }
-        }
-        // Metadata merges at the first level, so only the keys that differ are sent.
-        for key in ["user_metadata", "app_metadata"] {
-            if let (Some(Value::Object(wanted)), Some(Value::Object(current))) = (change.get(key), have.get(key)) {
-                let differing = diff(wanted, current);
-                change.insert(key.to_owned(), Value::Object(differing));
             }
         }
         Ok(change)
