@@ -133,7 +133,8 @@ impl Lookout {
     async fn look_at_all(&self) {
         self.sweep(Pace::Quick, true).await;
         if let Some(connected) = self.connected.upgrade() {
-            connected.is_surveyed();
+            connected.surveyed();
+            self.shared.waker.dependants_of(self.tenant.namespace.as_deref().unwrap_or_default(), &self.tenant.name);
         }
         for sweep in 1.. {
             let Some(Settings { mode, sweep_interval, .. }) = self.settings() else { return };

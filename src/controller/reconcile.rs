@@ -45,6 +45,9 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         return Ok(Action::await_change());
     }
     let mut pass = Pass::new(object, context);
+    if pass.is_before_survey() {
+        return Ok(Action::await_change());
+    }
     if pass.asker.cause == Cause::Retry {
         pass.shared().metrics.retried(&K::kind(&()));
     }
@@ -99,7 +102,6 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
 impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
-        self.await_survey(&admitted).await;
         let _turn = self.turn().await?;
         let referrer =
             Referrer { owner: &self.owner, tenant: pin(&admitted.resource.spec), reference: self.owner_reference()? };
@@ -236,11 +238,10 @@ impl<K: Kind> Pass<K> {
         if is_newest { Ok(turn) } else { Err(Stop::Stale) }
     }
 
-    /// At start all objects are looked at by lists first; whoever has nothing new to say waits for that.
-    async fn await_survey(&self, admitted: &Admitted) {
-        if self.asker.cause == Cause::Wake {
-            admitted.connected.surveyed().await;
-        }
+    /// At start all objects are looked at by lists first; whoever has nothing new to say is woken after that.
+    fn is_before_survey(&self) -> bool {
+        let connected = || self.shared().tenants.get(&*self.tenant().ok()?);
+        self.asker.cause == Cause::Wake && connected().is_some_and(|connected| !connected.is_surveyed())
     }
 
     fn plan(&mut self, facts: &TenantFacts, knowledge: &Knowledge) -> Result<Plan, Refusal> {

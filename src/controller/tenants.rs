@@ -9,21 +9,20 @@ use crate::{
 use kube::{Resource, ResourceExt};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
-use tokio::{
-    sync::{Notify, watch},
-    task::AbortHandle,
-    time::Instant,
-};
+use tokio::{sync::Notify, task::AbortHandle, time::Instant};
 
 /// A tenant whose credentials are proven.
 pub(super) struct Connected {
     pub(super) tenant: Tenant,
     /// What it proves itself with, to see when the credentials changed.
     pub(super) credentials: Credentials,
-    is_surveyed: watch::Sender<bool>,
+    is_surveyed: AtomicBool,
     sweep_asked: Arc<Notify>,
     lookout: OnceLock<AbortHandle>,
 }
@@ -33,7 +32,7 @@ impl Connected {
         Self {
             tenant,
             credentials,
-            is_surveyed: watch::Sender::new(false),
+            is_surveyed: AtomicBool::new(false),
             sweep_asked: Arc::default(),
             lookout: OnceLock::new(),
         }
@@ -44,15 +43,14 @@ impl Connected {
         let _ = self.lookout.set(task);
     }
 
-    /// All that we hold in the tenant has been looked at once.
-    pub(super) fn is_surveyed(&self) {
-        self.is_surveyed.send_replace(true);
+    /// Takes note that all that we hold in the tenant has been looked at once.
+    pub(super) fn surveyed(&self) {
+        self.is_surveyed.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for that.
-    pub(super) async fn surveyed(&self) {
-        // The error means that the sender is gone; it is ours.
-        let _ = self.is_surveyed.subscribe().wait_for(|is_surveyed| *is_surveyed).await;
+    /// Whether that is so.
+    pub(super) fn is_surveyed(&self) -> bool {
+        self.is_surveyed.load(Ordering::Relaxed)
     }
 
     /// Asks for a look at everything, soon.
