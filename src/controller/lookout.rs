@@ -168,6 +168,7 @@ impl Lookout {
         held.extend(self.held::<Auth0Api>());
         held.extend(self.held::<Auth0Connection>());
         held.extend(self.held::<Auth0User>());
+        connected.tenant.keep(&held.iter().map(|held| &held.read).collect());
         held.retain(|held| is_full || !is_costly(&held.read));
         let mut changed = vec![];
         if let Err(error) = connected.tenant.sweep(&held, pace, &mut changed).await {

@@ -8,7 +8,7 @@ use super::{Answer, Error};
 use crate::plan::{Call, Fields, ObjectKind, Read, text};
 use serde_json::Value;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -205,6 +205,14 @@ impl Inventory {
         if kind == ObjectKind::Connection {
             self.spoil(&Read::ConnectionClients(id.to_owned()));
         }
+    }
+
+    /// Forgets what nobody holds any more, so that what comes and goes does not pile up.
+    pub(super) fn keep(&self, held: &HashSet<&Read>) {
+        let (mut state, now) = (self.state(), Instant::now());
+        state.known.retain(|read, _| held.contains(read));
+        state.known.shrink_to_fit();
+        state.spoiled.retain(|_, at| now.duration_since(*at) < REMEMBERED);
     }
 
     /// What is known, however old.
@@ -409,6 +417,16 @@ mod tests {
         };
         drop(given_up);
         assert!(joined.wait_for(Option::is_some).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_holds_any_more_is_forgotten() {
+        let inventory = Inventory::default();
+        let other = Read::Get(ObjectKind::Client, "other".into());
+        inventory.wrote(&update(), "abc", &client("one").object());
+        inventory.wrote(&update(), "other", &client("two").object());
+        inventory.keep(&[&other].into());
+        assert_eq!((inventory.known(&abc()), inventory.known(&other).is_some()), (None, true));
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,7 +38,10 @@ use redact::Redactor;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 use transport::{Request, Transport};
 
 /// The client for one tenant.
@@ -129,6 +132,11 @@ impl Tenant {
     /// Takes note that what is known of an answer may no longer be so.
     pub fn spoil(&self, read: &Read) {
         self.inventory.spoil(read);
+    }
+
+    /// Forgets what is known of all but these questions.
+    pub fn keep(&self, held: &HashSet<&Read>) {
+        self.inventory.keep(held);
     }
 
     /// The connection that a user is from, as far as it is known.

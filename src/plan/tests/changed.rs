@@ -101,7 +101,8 @@ fn a_grant_follows_scopes_that_leave_the_spec_at_once() {
     let existing = ExistingOutput {
         owned: true,
         inherited: false,
-        resource_version: None, created: None,
+        resource_version: None,
+        created: None,
         data: [("clientSecret".to_owned(), SecretString::from("x"))].into(),
     };
     case.references.outputs.insert("orders-client".to_owned(), existing);
