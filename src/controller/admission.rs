@@ -135,10 +135,9 @@ impl<K: Kind> Pass<K> {
     /// Whether another resource has the better claim to the same object in the same tenant.
     fn claim(&self, tenant: &Auth0Tenant) -> Result<(), Refusal> {
         let shared = self.shared();
-        let key = self.object.claim_key(&shared.stores);
         let pinned = pin(&tenant.spec);
-        let claimants: Vec<Claimant> = K::store(&shared.stores)
-            .state_filter(|other| other.claim_key(&shared.stores) == key)
+        let claimants: Vec<Claimant> = K::index(&shared.stores)
+            .claimants(&shared.stores, &self.object)
             .into_iter()
             .filter_map(|other| {
                 let (namespace, name) = other.tenant_key(shared.options.default_tenant.as_ref())?;

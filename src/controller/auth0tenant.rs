@@ -95,16 +95,19 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
 
 /// Brings the finalizers on the tenant and its Secret in line with its dependants.
 async fn settle(shared: &Shared, tenant: &Auth0Tenant) -> Result<Settled, kube::Error> {
-    let exists = |uid: &str| {
+    let existing = || {
+        let mut uids = HashSet::new();
         // Those that are let go need not end first, only know.
-        !is_abandoning(tenant)
-            && (exists::<Auth0Api>(shared, uid)
-                || exists::<Auth0Connection>(shared, uid)
-                || exists::<Auth0User>(shared, uid))
+        if !is_abandoning(tenant) {
+            uids.extend(uids_of::<Auth0Api>(shared));
+            uids.extend(uids_of::<Auth0Connection>(shared));
+            uids.extend(uids_of::<Auth0User>(shared));
+        }
+        uids
     };
     let is_shared = |secret: &str| shared.is_shared(tenant, secret);
     let around = Surroundings { client: &shared.client, tenant, is_shared: &is_shared };
-    shared.holds.settle(&around, dependants(shared, tenant), exists).await
+    shared.holds.settle(&around, dependants(shared, tenant), existing).await
 }
 
 /// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
@@ -252,6 +255,10 @@ fn dependants(shared: &Shared, tenant: &Auth0Tenant) -> HashSet<String> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn uids_of<K: Watched>(shared: &Shared) -> impl Iterator<Item = String> {
+    K::store(&shared.stores).state().into_iter().filter_map(|object| object.meta().uid.clone())
 }
 
 fn exists<K: Watched>(shared: &Shared, uid: &str) -> bool {

@@ -92,17 +92,19 @@ impl Holds {
         }
     }
 
-    /// Brings the finalizers in line with the dependants; `exists` tells whether the resource of a uid is still there.
+    /// Brings the finalizers in line with the dependants; `existing` gives the uids of all resources that are there.
     pub(super) async fn settle(
         &self,
         around: &Surroundings<'_>,
         dependants: HashSet<String>,
-        exists: impl Fn(&str) -> bool,
+        existing: impl FnOnce() -> HashSet<String>,
     ) -> Result<Settled, kube::Error> {
         let mut holds = self.0.lock().await;
         let uid = around.tenant.uid().unwrap_or_default();
         let hold = holds.entry(uid.clone()).or_default();
-        hold.admitted.retain(|dependant| exists(dependant));
+        // Asked under the lock: whoever was admitted before it is among them.
+        let existing = existing();
+        hold.admitted.retain(|dependant| existing.contains(dependant));
         let count = dependants.union(&hold.admitted).count();
         let is_ending = around.tenant.meta().deletion_timestamp.is_some();
         if count > 0 {

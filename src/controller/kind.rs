@@ -1,6 +1,9 @@
 //! The kinds that stand for tenant objects, as the generic controller sees them.
 
-use super::stores::{Stores, Wakes};
+use super::{
+    index::Index,
+    stores::{Stores, Wakes},
+};
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, CommonStatus, DeletionPolicy, TenantRef},
     plan::{Managed, Owner},
@@ -38,6 +41,9 @@ pub(super) trait Kind:
 {
     /// The spec.
     type Wish: Managed;
+
+    /// Finds the cluster's objects of this kind.
+    fn index(stores: &Stores) -> &Index<Self>;
 
     /// The part of the status that all kinds share; as if never looked at where there is none.
     fn common(&self) -> CommonStatus {
@@ -106,6 +112,10 @@ macro_rules! kind {
 
         impl Kind for $kind {
             type Wish = <$kind as HasSpec>::Spec;
+
+            fn index(stores: &Stores) -> &Index<Self> {
+                &stores.indices.$field
+            }
         }
     };
 }

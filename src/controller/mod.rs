@@ -19,6 +19,7 @@ mod finalizers;
 mod generate;
 mod holds;
 mod identity;
+mod index;
 mod kind;
 mod leader;
 mod lookout;
@@ -126,9 +127,9 @@ pub async fn run(
 
     let (on_tenant, on_api, on_connection, on_user) = (waker.clone(), waker.clone(), waker.clone(), waker.clone());
     let tenants = watched(client.clone(), writers.tenants, move |event| on_tenant.tenant(event));
-    let apis = watched(client.clone(), writers.apis, move |event| on_api.api(event));
-    let connections = watched(client.clone(), writers.connections, move |event| on_connection.connection(event));
-    let users = watched(client.clone(), writers.users, move |event| on_user.user(event));
+    let apis = watched(client.clone(), writers.apis, move |event| on_api.resource(event));
+    let connections = watched(client.clone(), writers.connections, move |event| on_connection.resource(event));
+    let users = watched(client.clone(), writers.users, move |event| on_user.resource(event));
     let on_namespace = waker.clone();
     let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), watcher::Config::default())
         .default_backoff()

@@ -52,7 +52,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         pass.shared().metrics.retried(&K::kind(&()));
     }
     let is_ending = pass.object.meta().deletion_timestamp.is_some();
-    let end = if is_ending { pass.remove().await } else { pass.converge().await.map(Some) };
+    let end = if is_ending { Box::pin(pass.remove()).await } else { pass.converge().await.map(Some) };
     let (outcome, asked_wait) = match end {
         Ok(None) => {
             pass.context.memory.forget(&pass.owner.uid);
@@ -62,7 +62,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         Ok(Some(outcome)) => (outcome, None),
         Err(stop) => stop.outcome()?,
     };
-    pass.write_end(&outcome).await?;
+    Box::pin(pass.write_end(&outcome)).await?;
     pass.shared().metrics.pass_ended(&K::kind(&()), outcome.reason);
     if outcome.reason == Reason::Available
         && !is_true(conditions_of::<K>(&pass.before), READY)
@@ -103,6 +103,12 @@ impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
         let _turn = self.turn().await?;
+        // In a box, since thousands may wait for their turn, and what comes now takes much more room than that.
+        Box::pin(self.bring_about(&admitted)).await
+    }
+
+    /// Does what it takes to make the tenant as the spec says.
+    async fn bring_about(&mut self, admitted: &Admitted) -> Result<Refusal, Stop> {
         let referrer =
             Referrer { owner: &self.owner, tenant: pin(&admitted.resource.spec), reference: self.owner_reference()? };
         let former_output = self.spec().former_output(&self.owner, &self.status).map(Need::Output);
@@ -127,7 +133,7 @@ impl<K: Kind> Pass<K> {
                 random_hex(32).map_err(|error| Refusal::new(Reason::Retrying, error.to_string()))?,
             ),
         };
-        let ended = self.apply(&admitted, &mut knowledge).await;
+        let ended = self.apply(admitted, &mut knowledge).await;
         if let Err(Stop::Refused(refusal)) = &ended
             && refusal.reason == Reason::PasswordRefused
         {
@@ -218,7 +224,7 @@ impl<K: Kind> Pass<K> {
     /// Waits for this pass's turn. Whoever has nothing in the tenant yet and waits for long says so.
     async fn turn(&mut self) -> Result<Turn, Stop> {
         let (turns, asker) = (self.context.shared.turns.clone(), self.asker.clone());
-        let mut turn = pin!(turns.take(&asker));
+        let mut turn = pin!(turns.take(K::kind(&()), &asker));
         let turn = match tokio::time::timeout(PATIENCE, &mut turn).await {
             Ok(turn) => turn,
             Err(_) => {

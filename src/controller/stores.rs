@@ -1,7 +1,7 @@
 //! What the cluster holds, as the watches tell: one reflector for each kind, driven once. Dereference reads these stores, and
 //! what changes in them wakes the waiters (`wake.rs`), so that a wake always comes after the change can be seen.
 
-use super::kind::Watched;
+use super::{index::Indices, kind::Watched};
 use crate::crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User};
 use futures::{
     Stream, TryStreamExt,
@@ -31,6 +31,8 @@ pub(super) struct Stores {
     pub(super) users: Store<Auth0User>,
     /// Metadata only: labels decide what a namespace may do, and an ending one takes no events.
     pub(super) namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Who means the same, and who refers to what.
+    pub(super) indices: Indices,
     /// Kinds that have been listed.
     listed: watch::Sender<HashSet<String>>,
 }
@@ -71,7 +73,15 @@ pub(super) fn stores() -> (Stores, Writers) {
     let (users, users_writer) = reflector::store();
     let (namespaces, namespaces_writer) = reflector::store();
     (
-        Stores { tenants, apis, connections, users, namespaces, listed: watch::Sender::default() },
+        Stores {
+            tenants,
+            apis,
+            connections,
+            users,
+            namespaces,
+            indices: Indices::default(),
+            listed: watch::Sender::default(),
+        },
         Writers {
             tenants: tenants_writer,
             apis: apis_writer,
@@ -115,7 +125,8 @@ impl Stores {
     }
 }
 
-/// Watches one kind: the store is written first, then `touched` is told, then the controller gets what it has to look at.
+/// Watches one kind: the store is written first, then `touched` is told, then the controller gets what it has to look at: new
+/// specs, requests, and deletions, which count the generation up, too. Finalizers need no pass: we put ours on in one.
 pub(super) fn watched<K: Watched>(
     client: Client,
     writer: Writer<K>,
@@ -127,7 +138,7 @@ pub(super) fn watched<K: Watched>(
         .reflect(writer)
         .inspect_ok(touched)
         .applied_objects()
-        .predicate_filter(predicates::generation.combine(predicates::finalizers).combine(requests), Default::default())
+        .predicate_filter(predicates::generation.combine(requests), Default::default())
 }
 
 /// Asks for a pass.

@@ -1,22 +1,27 @@
 //! Which passes are at work. Few at a time for each cause, so that a thousand creates hold up neither an edit nor the API
-//! server; those that wait take their turns as calls do at the gate.
+//! server; those that wait take their turns as calls do at the gate. And few for each kind, so that no kind waits for the end of
+//! another: users need their connection, which needs a client, and on some plans users have a rate limit of their own.
 
 use crate::tenant::{Asker, Cause, Queue};
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::oneshot;
 
-/// Passes of one cause that may be at work at the same time. The tenant's rate is what is scarce.
+/// Passes of one kind and cause that may be at work at the same time. The tenant's rate is what is scarce.
 const AT_ONCE: usize = 16;
 
 /// Deals the turns.
 #[derive(Default)]
 pub(super) struct Turns {
     /// A `std` mutex: never held across an `.await`.
-    lanes: Mutex<HashMap<Cause, Lane>>,
+    lanes: Mutex<HashMap<Key, Lane>>,
 }
+
+/// Kind of resource, and cause.
+type Key = (Cow<'static, str>, Cause);
 
 #[derive(Default)]
 struct Lane {
@@ -27,16 +32,17 @@ struct Lane {
 /// Leave to work, until it is dropped.
 pub(super) struct Turn {
     turns: Arc<Turns>,
-    cause: Cause,
+    key: Key,
 }
 
 impl Turns {
-    /// Waits for a turn.
-    pub(super) async fn take(self: &Arc<Self>, asker: &Asker) -> Turn {
+    /// Waits for a turn of a pass over a kind of resource.
+    pub(super) async fn take(self: &Arc<Self>, kind: Cow<'static, str>, asker: &Asker) -> Turn {
+        let key = (kind, asker.cause);
         loop {
             let (go, gone) = oneshot::channel();
-            self.with(asker.cause, |lane| lane.waiting.push(asker, go));
-            self.deal(asker.cause);
+            self.with(&key, |lane| lane.waiting.push(asker, go));
+            self.deal(&key);
             // Nobody who waits is forgotten, so there is no second turn of this loop.
             if let Ok(turn) = gone.await {
                 return turn;
@@ -44,28 +50,28 @@ impl Turns {
         }
     }
 
-    fn deal(self: &Arc<Self>, cause: Cause) {
+    fn deal(self: &Arc<Self>, key: &Key) {
         loop {
-            let next = self.with(cause, |lane| {
+            let next = self.with(key, |lane| {
                 let go = (lane.at_work < AT_ONCE).then(|| lane.waiting.pop()).flatten()?;
                 lane.at_work += 1;
                 Some(go)
             });
             let Some(go) = next else { return };
             // A turn that nobody takes is over at once, which deals the next.
-            drop(go.send(Turn { turns: self.clone(), cause }));
+            drop(go.send(Turn { turns: self.clone(), key: key.clone() }));
         }
     }
 
-    fn with<T>(&self, cause: Cause, f: impl FnOnce(&mut Lane) -> T) -> T {
-        f(self.lanes.lock().unwrap_or_else(PoisonError::into_inner).entry(cause).or_default())
+    fn with<T>(&self, key: &Key, f: impl FnOnce(&mut Lane) -> T) -> T {
+        f(self.lanes.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default())
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.with(self.cause, |lane| lane.at_work -= 1);
-        self.turns.deal(self.cause);
+        self.turns.with(&self.key, |lane| lane.at_work -= 1);
+        self.turns.deal(&self.key);
     }
 }
 
@@ -75,19 +81,25 @@ mod tests {
     use futures::{FutureExt, poll};
     use std::pin::pin;
 
+    const API: Cow<'_, str> = Cow::Borrowed("Auth0Api");
+
     fn asker(cause: Cause, namespace: &str) -> Asker {
         Asker { namespace: namespace.to_owned(), ..Asker::operator(cause) }
     }
 
     #[tokio::test]
-    async fn creates_without_end_hold_up_neither_an_edit_nor_another_namespace() {
+    async fn creates_without_end_hold_up_neither_an_edit_nor_another_namespace_or_kind() {
         let turns = Arc::new(Turns::default());
         let (create, others) = (asker(Cause::Create, "many"), asker(Cause::Create, "one"));
-        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(&create).now_or_never().unwrap()).collect();
-        let mut next = pin!(turns.take(&create));
-        let mut other = pin!(turns.take(&others));
+        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(API, &create).now_or_never().unwrap()).collect();
+        let mut next = pin!(turns.take(API, &create));
+        let mut other = pin!(turns.take(API, &others));
         assert!(poll!(&mut next).is_pending() && poll!(&mut other).is_pending());
-        assert!(turns.take(&asker(Cause::User, "many")).now_or_never().is_some());
+        assert!(turns.take(API, &asker(Cause::User, "many")).now_or_never().is_some());
+        assert!(
+            turns.take(Cow::Borrowed("Auth0User"), &create).now_or_never().is_some(),
+            "kinds do not wait for each other"
+        );
         at_work.truncate(AT_ONCE - 2);
         assert!(poll!(&mut next).is_ready() && poll!(&mut other).is_ready());
     }
@@ -96,12 +108,12 @@ mod tests {
     async fn a_turn_that_nobody_waits_for_any_more_goes_to_the_next() {
         let turns = Arc::new(Turns::default());
         let asker = asker(Cause::Wake, "");
-        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(&asker).now_or_never().unwrap()).collect();
+        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(API, &asker).now_or_never().unwrap()).collect();
         {
-            let mut gives_up = pin!(turns.take(&asker));
+            let mut gives_up = pin!(turns.take(API, &asker));
             assert!(poll!(&mut gives_up).is_pending());
         }
-        let mut waits = pin!(turns.take(&asker));
+        let mut waits = pin!(turns.take(API, &asker));
         assert!(poll!(&mut waits).is_pending());
         at_work.pop();
         assert!(poll!(&mut waits).is_ready());

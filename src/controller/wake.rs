@@ -57,30 +57,38 @@ impl Waker {
         );
     }
 
-    /// An API changed: its client may be what a connection waits for.
-    pub(super) fn api(&self, event: &Event<Auth0Api>) {
-        self.kind(event, |api| {
-            let refers = |connection: &Auth0Connection| {
-                let clients = connection.spec.enabled_clients.iter().flatten();
-                clients.filter_map(|client| client.api_ref.as_ref()).any(|reference| reference.name == api.name_any())
-            };
-            self.wake_in_namespace(api.meta().namespace.as_deref(), refers);
+    /// A resource changed: others wait for it, or mean the same tenant object.
+    pub(super) fn resource<K: Kind>(&self, event: &Event<K>) {
+        K::index(&self.stores).note(event);
+        let visible = |object: &K| {
+            let common = object.common();
+            let ready = common
+                .conditions
+                .iter()
+                .find(|condition| condition.type_ == "Ready")
+                .map(|ready| (&ready.status, &ready.reason));
+            let referred_id = object.status().and_then(K::Wish::referred_id);
+            format!(
+                "{:?}",
+                (
+                    &common.id,
+                    common.pending.is_some(),
+                    common.deletion_policy,
+                    common.observed_generation,
+                    ready,
+                    referred_id
+                )
+            )
+        };
+        self.on(event, visible, |object| {
+            self.wake_referrers(&K::kind(&()), object.meta().namespace.as_deref(), &object.name_any());
+            for rival in K::index(&self.stores).claimants(&self.stores, object) {
+                if rival.uid() != object.uid() {
+                    K::wake(&self.wakes, ObjectRef::from_obj(&*rival));
+                }
+            }
+            self.recount(object);
         });
-    }
-
-    /// A connection changed: users may wait for it.
-    pub(super) fn connection(&self, event: &Event<Auth0Connection>) {
-        self.kind(event, |connection| {
-            let name = connection.name_any();
-            self.wake_in_namespace(connection.meta().namespace.as_deref(), |user: &Auth0User| {
-                user.spec.connection_ref.as_ref().is_some_and(|reference| reference.name == name)
-            });
-        });
-    }
-
-    /// A user changed: nobody refers to users.
-    pub(super) fn user(&self, event: &Event<Auth0User>) {
-        self.kind(event, |_| {});
     }
 
     /// A namespace changed: its labels decide what its objects may do.
@@ -107,16 +115,7 @@ impl Waker {
                 self.wake_in_namespace(namespace, |tenant: &Auth0Tenant| {
                     tenant.spec.credentials.secret_ref.name == name
                 });
-                self.wake_in_namespace(namespace, |user: &Auth0User| {
-                    user.spec.password_secret().is_some_and(|(secret, _)| secret == name)
-                });
-                self.wake_in_namespace(namespace, |api: &Auth0Api| {
-                    let signing = api.spec.signing_secret_ref.as_ref();
-                    signing.is_some_and(|signing| signing.name == name) || api.spec.secret_name(&api.owner("")) == name
-                });
-                self.wake_in_namespace(namespace, |connection: &Auth0Connection| {
-                    connection.spec.options_from.iter().flatten().any(|option| option.secret_key_ref.name == name)
-                });
+                self.wake_referrers("Secret", namespace, &name);
             },
         );
     }
@@ -128,37 +127,6 @@ impl Waker {
         self.wake_where(|api: &Auth0Api| api.tenant_key(default) == key);
         self.wake_where(|connection: &Auth0Connection| connection.tenant_key(default) == key);
         self.wake_where(|user: &Auth0User| user.tenant_key(default) == key);
-    }
-
-    /// What all kinds have in common: waiters, rivals for the same tenant object, and the tenant's count.
-    fn kind<K: Kind>(&self, event: &Event<K>, waiters: impl Fn(&K)) {
-        let visible = |object: &K| {
-            let common = object.common();
-            let ready = common
-                .conditions
-                .iter()
-                .find(|condition| condition.type_ == "Ready")
-                .map(|ready| (&ready.status, &ready.reason));
-            let referred_id = object.status().and_then(K::Wish::referred_id);
-            format!(
-                "{:?}",
-                (
-                    &common.id,
-                    common.pending.is_some(),
-                    common.deletion_policy,
-                    common.observed_generation,
-                    ready,
-                    referred_id
-                )
-            )
-        };
-        self.on(event, visible, |object| {
-            waiters(object);
-            let key = object.claim_key(&self.stores);
-            let uid = object.uid();
-            self.wake_where(|other: &K| other.uid() != uid && other.claim_key(&self.stores) == key);
-            self.recount(object);
-        });
     }
 
     fn recount<K: Kind>(&self, object: &K) {
@@ -213,6 +181,19 @@ impl Waker {
             self.wake_where(|_: &Auth0Api| true);
             self.wake_where(|_: &Auth0Connection| true);
             self.wake_where(|_: &Auth0User| true);
+        }
+    }
+
+    /// Wakes all that refer to a resource or a Secret of their namespace.
+    fn wake_referrers(&self, kind: &str, namespace: Option<&str>, name: &str) {
+        self.wake_kind_of_referrers::<Auth0Api>(kind, namespace, name);
+        self.wake_kind_of_referrers::<Auth0Connection>(kind, namespace, name);
+        self.wake_kind_of_referrers::<Auth0User>(kind, namespace, name);
+    }
+
+    fn wake_kind_of_referrers<K: Kind>(&self, kind: &str, namespace: Option<&str>, name: &str) {
+        for referrer in K::index(&self.stores).referrers(kind, namespace.unwrap_or_default(), name) {
+            K::wake(&self.wakes, (*referrer).clone());
         }
     }
 

@@ -78,6 +78,11 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
     /// the tenant of an Auth0Connection in the owner's namespace, where there is one.
     fn natural_key(&self, owner: &Owner, connection: &dyn Fn(&str) -> Option<String>) -> String;
 
+    /// What the natural keys of all resources have in common that may stand for the same object, as far as the spec alone tells.
+    fn rough_key(&self, owner: &Owner) -> String {
+        self.natural_key(owner, &|_| None)
+    }
+
     /// The first field used that only a trusted namespace may use.
     fn needs_trust(&self) -> Option<&'static str>;
 

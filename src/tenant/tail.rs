@@ -19,11 +19,12 @@ use tokio::time::Instant;
 
 /// Entries on a page, the most that Auth0 gives.
 const PAGE: usize = 100;
-/// So many pages are read at a time; then whoever else waits for the log's bucket has a turn.
+/// So many pages are read at a time; then whoever else waits for the log's bucket has a turn. Pages of our own doing do not
+/// count: a thousand creates leave no more of them than a hundredth of their calls.
 const PAGES: usize = 5;
 /// A search gives no more than 1,000 entries.
 const SEARCH_PAGES: usize = 10;
-/// An entry may appear behind one that was read already; so much is read again.
+/// An entry may appear behind one that was read already, but not much later; so much is read again, for so long.
 const OVERLAP: Duration = Duration::from_secs(10);
 /// The same for a search, which goes by the time of the event: entries have come more than 5 s later (recorded).
 const SEARCH_OVERLAP: Duration = Duration::from_secs(120);
@@ -45,11 +46,15 @@ const TYPES: &str = "sapi OR sce OR scu OR scpn OR sv OR ss OR sdu OR sui OR ssc
 pub struct Tail {
     /// Time of ingestion of the newest entry that was read.
     newest: Timestamp,
+    /// What that was at the end of the last reading, and since when.
+    settling: (Timestamp, Instant),
     /// The position to go on from, where the last reading did not reach the end.
     position: Option<String>,
     /// Ids that were read, so that the overlap says nothing twice.
     seen: HashMap<String, Timestamp>,
     full: u32,
+    /// What a search did not show any more was before this, and is looked for by a sweep.
+    skipped: Option<Timestamp>,
     searching_since: Option<Instant>,
     correlates: bool,
     heard: Instant,
@@ -71,9 +76,11 @@ impl Tail {
     pub fn new(now: Timestamp) -> Self {
         Self {
             newest: earlier(now, HEAD_START - OVERLAP),
+            settling: (Timestamp::UNIX_EPOCH, Instant::now()),
             position: None,
             seen: HashMap::new(),
             full: 0,
+            skipped: None,
             searching_since: None,
             correlates: false,
             heard: Instant::now(),
@@ -86,11 +93,14 @@ impl Tail {
     }
 
     fn start(&self) -> String {
-        self.position.clone().unwrap_or_else(|| position_of(earlier(self.newest, OVERLAP)))
+        let overlap = if self.is_settled(OVERLAP) { Duration::ZERO } else { OVERLAP };
+        self.position.clone().unwrap_or_else(|| position_of(earlier(self.newest, overlap)))
     }
 
     fn search(&self) -> String {
-        let since = earlier(self.newest, SEARCH_OVERLAP);
+        let overlap = if self.is_settled(SEARCH_OVERLAP) { OVERLAP } else { SEARCH_OVERLAP };
+        let since = earlier(self.newest, overlap);
+        let since = self.skipped.map_or(since, |skipped| skipped.max(since));
         format!("type:({TYPES}) AND date:[{} TO *]", since.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
     }
 
@@ -114,11 +124,28 @@ impl Tail {
         changes
     }
 
+    /// Whether the newest entry has been that for so long, so that none can appear behind it any more. Else the end of a burst would
+    /// be read again and again until somebody changes something.
+    fn is_settled(&self, overlap: Duration) -> bool {
+        let (newest, since) = self.settling;
+        newest == self.newest && since.elapsed() > overlap
+    }
+
+    /// A search was cut, the oldest entries first: it would be again and again, since nothing newer was seen. A sweep sees all that
+    /// was changed until now, so the search goes on from here.
+    fn skip(&mut self, now: Timestamp) {
+        let skipped = earlier(now, OVERLAP);
+        (self.skipped, self.newest) = (Some(skipped), self.newest.max(skipped));
+    }
+
     /// Takes note of how a reading ended: after how many full pages, and how far behind the end.
     fn ended(&mut self, is_full: bool, lag: Duration, now: Instant) {
         let forget = earlier(self.newest, SEARCH_OVERLAP * 2);
         self.seen.retain(|_, time| *time >= forget);
         self.full = if is_full { self.full + 1 } else { 0 };
+        if self.settling.0 != self.newest {
+            self.settling = (self.newest, now);
+        }
         match self.searching_since {
             None if lag > MOST_LAG || self.full >= MOST_FULL => {
                 (self.searching_since, self.position, self.full) = (Some(now), None, 0);
@@ -146,10 +173,12 @@ impl Tenant {
     async fn read_log(&self, tail: &mut Tail) -> Result<Tidings, Error> {
         let mut tidings = Tidings::default();
         let mut from = tail.start();
-        for _ in 0..PAGES {
+        let mut pages = 0;
+        while pages < PAGES {
             let page = self.log(vec![("from", from), ("take", PAGE.to_string())]).await?;
             let (is_full, last) = (page.len() >= PAGE, page.last().and_then(|entry| entry["log_id"].as_str()));
             tail.position = last.filter(|_| is_full).map(str::to_owned);
+            pages += usize::from(!self.is_mostly_ours(&page));
             tidings.changes.extend(self.take_page(tail, page));
             match tail.position.clone() {
                 Some(position) => from = position,
@@ -162,6 +191,11 @@ impl Tenant {
         tidings.lag = Duration::try_from(Timestamp::now().duration_since(tail.newest)).unwrap_or_default();
         tail.ended(true, tidings.lag, Instant::now());
         Ok(tidings)
+    }
+
+    fn is_mostly_ours(&self, page: &[Value]) -> bool {
+        let ours = page.iter().filter(|entry| entry["client_id"] == *self.facts.management_client);
+        ours.count() * 2 > page.len()
     }
 
     async fn search_log(&self, tail: &mut Tail) -> Result<Tidings, Error> {
@@ -183,6 +217,7 @@ impl Tenant {
             }
         }
         tidings.needs_sweep = true;
+        tail.skip(Timestamp::now());
         tail.ended(false, Duration::ZERO, Instant::now());
         Ok(tidings)
     }
@@ -261,6 +296,31 @@ mod tests {
         assert_eq!((take(&[10, 11]), take(&[10, 11, 12]), take(&[9])), (2, 1, 1));
         assert_eq!(tail.start(), position_of("2026-11-24T11:22:02Z".parse().unwrap()));
         assert!(tail.search().contains("date:[2026-11-24T11:20:12.000Z TO *]"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_been_the_newest_for_long_is_not_read_again() {
+        let mut tail = tail();
+        tail.newest = "2026-11-24T11:22:12Z".parse().unwrap();
+        tail.ended(false, Duration::ZERO, Instant::now());
+        assert_eq!(tail.start(), position_of("2026-11-24T11:22:02Z".parse().unwrap()));
+        tokio::time::advance(Duration::from_secs(15)).await;
+        tail.ended(false, Duration::ZERO, Instant::now());
+        assert_eq!(tail.start(), position_of(tail.newest));
+        assert!(tail.search().contains("date:[2026-11-24T11:20:12.000Z TO *]"));
+        tokio::time::advance(Duration::from_secs(120)).await;
+        assert!(tail.search().contains("date:[2026-11-24T11:22:02.000Z TO *]"));
+        tail.newest = "2026-11-24T11:30:00Z".parse().unwrap();
+        assert_eq!(tail.start(), position_of("2026-11-24T11:29:50Z".parse().unwrap()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_search_that_was_cut_goes_on_from_the_sweep() {
+        let mut tail = tail();
+        tail.skip("2026-11-24T12:00:00Z".parse().unwrap());
+        assert!(tail.search().contains("date:[2026-11-24T11:59:50.000Z TO *]"));
+        tail.newest = "2026-11-24T12:30:00Z".parse().unwrap();
+        assert!(tail.search().contains("date:[2026-11-24T12:28:00.000Z TO *]"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,9 +45,12 @@ impl Managed for Auth0UserSpec {
             (Some(LocalRef { name }), _) => connection(name).unwrap_or_else(|| format!("{}/{name}", owner.namespace)),
             (None, name) => name.clone().unwrap_or_default(),
         };
-        let login = self.email.as_ref().map(|email| email.to_lowercase());
-        let login = login.or_else(|| self.username.clone()).or_else(|| self.phone_number.clone());
-        format!("{login} in {connection}", login = login.unwrap_or_else(|| self.user_id.clone().unwrap_or_default()))
+        format!("{} in {connection}", self.login())
+    }
+
+    /// The connection can be named in two ways.
+    fn rough_key(&self, _owner: &Owner) -> String {
+        self.login()
     }
 
     fn needs_trust(&self) -> Option<&'static str> {
@@ -195,6 +198,12 @@ impl Managed for Auth0UserSpec {
 }
 
 impl Auth0UserSpec {
+    fn login(&self) -> String {
+        let email = self.email.as_ref().map(|email| email.to_lowercase());
+        let login = email.or_else(|| self.username.clone()).or_else(|| self.phone_number.clone());
+        login.or_else(|| self.user_id.clone()).unwrap_or_default()
+    }
+
     /// Whether a create can succeed at all, as far as passwords go.
     fn can_be_made(&self, place: &Place) -> bool {
         place.takes_new_users() && (!place.is_database() || place.is_password_optional || self.password.is_some())
