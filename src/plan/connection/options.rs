@@ -32,6 +32,9 @@ fn derived(strategy: &str) -> &'static [&'static str] {
 /// What Auth0 reads in `signingCert` (recorded).
 const OF_CERTIFICATE: [&str; 4] = ["cert", "expires", "subject", "thumbprints"];
 
+/// What Auth0 adds to the e-mail attribute of a database (recorded).
+const OF_EMAIL: [&str; 2] = ["unique", "verification_method"];
+
 /// Whether the options can be as the spec wants them, whatever the tenant holds.
 pub(super) fn check(spec: &Auth0ConnectionSpec) -> Result<(), Refusal> {
     let mut untyped = spec.options.clone().unwrap_or_default();
@@ -115,6 +118,7 @@ pub(super) fn change(
     }
     let mut whole = shown.clone();
     overlay(&mut whole, wanted);
+    drop_completed_email(&mut whole, &self::wanted(spec)?, wanted);
     if whole.contains_key("signingCert") {
         OF_CERTIFICATE.iter().for_each(|key| drop(whole.remove(*key)));
     }
@@ -194,10 +198,36 @@ fn overlay(have: &mut Fields, want: &Fields) {
                     have.remove(key);
                 }
             }
+            // What is to go from it is not there.
+            (_, Value::Object(members)) if !members.is_empty() => {
+                let mut new = Fields::new();
+                overlay(&mut new, members);
+                have.remove(key);
+                if !new.is_empty() {
+                    have.insert(key.clone(), new.into());
+                }
+            }
             (_, value) => drop(have.insert(key.clone(), value.clone())),
         }
     }
     drop_nulls(have);
+}
+
+/// Takes the e-mail attribute out that left the `spec` and of which nothing remains but what Auth0 had added: attributes without
+/// an identifier, or beside the older options for usernames, are refused (recorded).
+fn drop_completed_email(whole: &mut Fields, spec: &Fields, wanted: &Fields) {
+    const EMAIL: &str = "/attributes/email";
+    let has_left = pointer::find(spec, EMAIL).is_none() && pointer::find(wanted, EMAIL).is_some();
+    let Some(attributes) = whole.get_mut("attributes").and_then(Value::as_object_mut).filter(|_| has_left) else {
+        return;
+    };
+    let email = attributes.get("email").and_then(Value::as_object);
+    if email.is_some_and(|email| email.keys().all(|key| OF_EMAIL.contains(&key.as_str()))) {
+        attributes.remove("email");
+    }
+    if attributes.is_empty() {
+        whole.remove("attributes");
+    }
 }
 
 fn drop_nulls(fields: &mut Fields) {

@@ -125,6 +125,49 @@ fn a_member_of_an_option_that_leaves_the_spec_is_taken_out_and_others_members_st
 }
 
 #[test]
+fn an_email_attribute_that_leaves_the_spec_goes_with_what_auth0_added_to_it() {
+    let username = json!({"identifier": {"active": true}});
+    let added = json!({"unique": true, "verification_method": "link"});
+    let both = json!({"email": {"unique": true, "verification_method": "link", "identifier": {"active": true}}, "username": username});
+    let theirs = json!({"email": {"unique": true, "signup": {"status": "optional"}}});
+    for (case, spec, shown, expected) in [
+        ("all attributes leave", "requiresUsername: true", both.clone(), Value::Null),
+        (
+            "one of two leaves",
+            "attributes: {username: {identifier: {active: true}}}",
+            both.clone(),
+            json!({ "username": username }),
+        ),
+        ("others wrote into it", "disableSignup: true", theirs.clone(), theirs),
+        (
+            "it is still wanted",
+            "attributes: {email: {}, username: {identifier: {active: true}}}",
+            both,
+            json!({"email": added, "username": username}),
+        ),
+    ] {
+        let database = "attributes: {email: {identifier: {active: true}}, username: {identifier: {active: true}}}";
+        let of = |database: &str| {
+            format!(
+                "{{strategy: auth0, name: Orders, enableManagementClient: false, database: {{mfa: {{active: true}}, {database}}}}}"
+            )
+        };
+        let mut connection = Case::<Auth0ConnectionSpec>::new(&of(database));
+        connection.status.common.id = Some("con_1".into());
+        connection.status.common.managed = connection.spec.managed(&owner());
+        connection.spec = serde_saphyr::from_str(&of(spec)).unwrap();
+        let object = json!({
+            "id": "con_1", "name": "Orders", "strategy": "auth0",
+            "metadata": {"auth0_operator": "created:c1/shop/orders"}, "options": {"attributes": shown},
+        });
+        let tenant = Tenant::default().with(ObjectKind::Connection, object);
+        let plan = connection.plan(&tenant, Depth::KnownIds).unwrap();
+        let [Call::Update { body, .. }] = plan.calls.as_slice() else { panic!("{case}: {plan:?}") };
+        assert_eq!(body.fields["options"].get("attributes").unwrap_or(&Value::Null), &expected, "{case}");
+    }
+}
+
+#[test]
 fn a_secret_that_cannot_be_sent_back_stops_a_change() {
     let options = with(&[("/client_id", json!("b")), ("/configuration/THEIRS", json!("2.0$cipher"))]);
     let refusal = sent(&settled(), &options).unwrap_err();
