@@ -81,8 +81,11 @@ async fn kubectl_delete_of_the_namespace_leaves_nothing_in_cluster_and_tenant() 
 }
 
 #[tokio::test]
-async fn deletions_cost_two_calls_for_an_api_and_one_for_all_else_and_read_nothing() {
+async fn where_the_log_is_followed_deletions_cost_two_calls_for_an_api_and_one_for_all_else_and_read_nothing() {
     let bench = bench("deletion-calls").await;
+    let follow = json!({ "spec": { "driftDetection": { "mode": "Log", "interval": "1s" } } });
+    bench.apply_changed(TENANT, &follow).await;
+    bench.tenant.until("the log is read", async || bench.tenant.log_reads().await > 0).await;
     for (key, calls) in [
         (USER, vec!["DELETE users/*"]),
         (CONNECTION, vec!["DELETE connections/*"]),

@@ -53,7 +53,8 @@ async fn until_again(bench: &Bench, kind: &str, by: (&str, &str), pointer: &str,
 }
 
 fn path(collection: &str, id: &Value) -> String {
-    format!("{collection}/{}", id.as_str().unwrap().replace('|', "%7C"))
+    let encoded = id.as_str().unwrap().replace('|', "%7C").replace(':', "%3A").replace('/', "%2F");
+    format!("{collection}/{encoded}")
 }
 
 #[tokio::test]
@@ -68,7 +69,8 @@ async fn what_others_change_is_taken_back_by_one_read_and_one_write() {
     let user = tenant.object("users", "email", &samples.email()).await;
     let changes = [
         (
-            path("resource-servers", &api["id"]),
+            // By its identifier, which the log then shows.
+            path("resource-servers", &api["identifier"]),
             json!({ "token_lifetime": 60 }),
             ("resource_servers", "id", &api["id"]),
             ("/token_lifetime", &api["token_lifetime"]),

@@ -6,7 +6,7 @@ use super::{
     error::{Stop, retry_after},
     holds::{Settled, Surroundings},
     kind::{Kind, Watched},
-    lookout,
+    lookout::{self, Settings},
     memory::Memory,
     pass::MANAGER,
     status::{Verdicts, is_transition},
@@ -131,6 +131,9 @@ const READY: &str = "the tenant issued a token with all scopes that are needed";
 async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0TenantStatus) -> Result<Refusal, Stop> {
     let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
     let spec = &tenant.spec;
+    if let Some(connected) = shared.tenants.get(tenant) {
+        connected.set(Settings::of(spec));
+    }
     if let Some(objection) = shared.options.objection(&spec.domain, spec.endpoint.as_deref()) {
         shared.tenants.remove(tenant);
         return Err(Refusal::invalid(objection).into());
@@ -163,7 +166,7 @@ async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0T
     let connected = at_hand.unwrap_or_else(|| {
         let observer = shared.metrics.clone().of_tenant(format!("{namespace}/{name}"));
         let tenant = Tenant::new(facts, credentials.clone(), shared.http.clone(), observer);
-        Arc::new(Connected::new(tenant, credentials))
+        Arc::new(Connected::new(tenant, credentials, Settings::of(spec)))
     });
     connected.tenant.set_share(spec.rate_limit.as_ref().and_then(|limit| limit.share).unwrap_or(DEFAULT_SHARE));
     if is_forced {

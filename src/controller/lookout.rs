@@ -8,7 +8,7 @@ use super::{
     tenants::{Connected, pin},
 };
 use crate::{
-    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, DriftDetection, DriftMode},
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantSpec, Auth0User, DriftMode},
     plan::{Held, Managed, ObjectKind, Read},
     tenant::{Change, Error, Pace, Tail, jitter},
 };
@@ -22,10 +22,12 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Changes to one object often come in numbers: its resource is woken once, so long after the first.
 const DEBOUNCE: Duration = Duration::from_secs(2);
+/// After a sweep that could not look at everything, the next comes after so long, then after twice and three times so long.
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// Without leave to read the log, everything is looked at so often.
 const SWEEP_WITHOUT_LOG: Duration = Duration::from_secs(300);
 /// Users and the clients of connections cost a call each, or one for 50; they are looked at every so many sweeps.
@@ -41,6 +43,7 @@ pub(super) fn start(shared: &Arc<Shared>, tenant: &Auth0Tenant, connected: &Arc<
         tenant: ObjectRef::from_obj(tenant),
         connected: Arc::downgrade(connected),
         sweep_asked: connected.sweep_asked(),
+        settings: connected.settings(),
         lacks_log: AtomicBool::new(false),
     };
     let shutdown = shared.shutdown.clone();
@@ -78,27 +81,29 @@ struct Lookout {
     /// Weak: the client that everybody uses owns this task.
     connected: Weak<Connected>,
     sweep_asked: Arc<Notify>,
+    settings: watch::Receiver<Settings>,
     /// Whether the operator's client may not read the log.
     lacks_log: AtomicBool,
 }
 
-/// How changes are looked for, as the Auth0Tenant says.
-struct Settings {
+/// How changes are looked for, as the Auth0Tenant says. One that is suspended is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
     mode: DriftMode,
     interval: Duration,
     sweep_interval: Duration,
 }
 
 impl Settings {
-    fn of(detection: Option<&DriftDetection>) -> Self {
-        let detection = detection.cloned().unwrap_or_default();
+    pub(super) fn of(tenant: &Auth0TenantSpec) -> Self {
+        let detection = tenant.drift_detection.clone().unwrap_or_default();
         let duration = |text: Option<String>, default: Duration| {
             // The schema lets only durations through.
             let written = text.and_then(|text| text.parse::<SignedDuration>().ok());
             written.and_then(|written| Duration::try_from(written).ok()).unwrap_or(default)
         };
         Self {
-            mode: detection.mode.unwrap_or_default(),
+            mode: if tenant.suspend == Some(true) { DriftMode::Off } else { detection.mode.unwrap_or_default() },
             interval: duration(detection.interval, INTERVAL),
             sweep_interval: duration(detection.sweep_interval, SWEEP_INTERVAL),
         }
@@ -109,21 +114,33 @@ impl Lookout {
     /// Reads the log for ever.
     async fn follow_log(&self) {
         let mut tail = Tail::new(Timestamp::now());
-        while let Some(Settings { mode, interval, .. }) = self.settings() {
-            tokio::time::sleep(interval).await;
-            if mode != DriftMode::Log {
-                continue;
+        let mut settings = self.settings.clone();
+        loop {
+            let Settings { mode, interval, .. } = *settings.borrow_and_update();
+            tokio::select! {
+                changed = settings.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                () = tokio::time::sleep(interval), if mode == DriftMode::Log => {}
             }
             let Some(connected) = self.connected.upgrade() else { return };
-            match connected.tenant.listen(&mut tail).await {
+            let mut changes = vec![];
+            let heard = connected.tenant.listen(&mut tail, &mut changes).await;
+            self.spread_word(&connected, &changes);
+            connected.heard(heard.is_ok());
+            match heard {
                 Ok(tidings) => {
                     self.lacks_log.store(false, Ordering::Relaxed);
-                    self.spread_word(&connected, &tidings.changes);
                     if tidings.needs_sweep {
                         self.sweep_asked.notify_one();
                     }
                 }
-                Err(Error::ScopeMissing(_)) => self.lacks_log.store(true, Ordering::Relaxed),
+                Err(Error::ScopeMissing(_)) => {
+                    if !self.lacks_log.swap(true, Ordering::Relaxed) {
+                        self.sweep_asked.notify_one();
+                    }
+                }
                 Err(error) => tracing::debug!(tenant = %self.tenant, %error, "the log was not read"),
             }
         }
@@ -131,39 +148,44 @@ impl Lookout {
 
     /// Looks at everything at start, then now and then, and when somebody asks.
     async fn look_at_all(&self) {
-        self.sweep(Pace::Quick, true).await;
+        let mut failures = u32::from(!self.sweep(Pace::Quick, true).await);
         if let Some(connected) = self.connected.upgrade() {
             connected.surveyed();
             self.shared.waker.dependants_of(self.tenant.namespace.as_deref().unwrap_or_default(), &self.tenant.name);
         }
-        for sweep in 1.. {
-            let Some(Settings { mode, sweep_interval, .. }) = self.settings() else { return };
+        let mut settings = self.settings.clone();
+        // Those that did all they had to do.
+        let mut sweeps = 0_u32;
+        loop {
+            let Settings { mode, sweep_interval, .. } = *settings.borrow_and_update();
             let lacks_log = mode == DriftMode::Log && self.lacks_log.load(Ordering::Relaxed);
-            let interval = if lacks_log { sweep_interval.min(SWEEP_WITHOUT_LOG) } else { sweep_interval };
+            let interval = match failures {
+                0 if lacks_log => sweep_interval.min(SWEEP_WITHOUT_LOG),
+                0 => sweep_interval,
+                failures => sweep_interval.min(AFTER_FAILURE.saturating_mul(failures)).min(SWEEP_WITHOUT_LOG),
+            };
             // Sweeps of many operators and tenants do not come all at once.
             let interval = interval.mul_f64(0.9 + 0.2 * jitter());
-            let is_asked = tokio::time::timeout(interval, self.sweep_asked.notified()).await.is_ok();
-            if is_asked {
-                self.sweep(Pace::Quick, true).await;
-            } else if mode != DriftMode::Off {
-                self.sweep(Pace::Spread, lacks_log || u32::is_multiple_of(sweep, FULL_SWEEP_EVERY)).await;
+            let is_asked = tokio::select! {
+                changed = settings.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                () = self.sweep_asked.notified() => true,
+                () = tokio::time::sleep(interval), if mode != DriftMode::Off => false,
+            };
+            let is_full = is_asked || lacks_log || failures > 0 || (sweeps + 1).is_multiple_of(FULL_SWEEP_EVERY);
+            if self.sweep(if is_asked { Pace::Quick } else { Pace::Spread }, is_full).await {
+                (sweeps, failures) = (sweeps + 1, 0);
+            } else {
+                failures += 1;
             }
         }
     }
 
-    /// How changes are to be looked for; `None` when the Auth0Tenant is gone. One that is suspended is not looked at.
-    fn settings(&self) -> Option<Settings> {
-        let tenant = self.shared.stores.tenants.get(&self.tenant)?;
-        let mut settings = Settings::of(tenant.spec.drift_detection.as_ref());
-        if tenant.spec.suspend == Some(true) {
-            settings.mode = DriftMode::Off;
-        }
-        Some(settings)
-    }
-
-    /// Looks at everything, or without the parts that cost a call for each object.
-    async fn sweep(&self, pace: Pace, is_full: bool) {
-        let Some(connected) = self.connected.upgrade() else { return };
+    /// Looks at everything, or without the parts that cost a call for each object. Gives whether all could be looked at.
+    async fn sweep(&self, pace: Pace, is_full: bool) -> bool {
+        let Some(connected) = self.connected.upgrade() else { return false };
         let mut held = vec![];
         held.extend(self.held::<Auth0Api>());
         held.extend(self.held::<Auth0Connection>());
@@ -171,11 +193,13 @@ impl Lookout {
         connected.tenant.keep(&held.iter().map(|held| &held.read).collect());
         held.retain(|held| is_full || !is_costly(&held.read));
         let mut changed = vec![];
-        if let Err(error) = connected.tenant.sweep(&held, pace, &mut changed).await {
+        let swept = connected.tenant.sweep(&held, pace, &mut changed).await;
+        if let Err(error) = &swept {
             tracing::warn!(tenant = %self.tenant, %error, "not everything in the tenant could be looked at");
         }
         tracing::debug!(tenant = %self.tenant, objects = held.len(), changed = changed.len(), "looked at the tenant");
         self.wake(&connected, &changed);
+        swept.is_ok()
     }
 
     /// Spoils what changes say is no longer so, and wakes whom they concern.
@@ -215,7 +239,12 @@ impl Lookout {
             let (spec, owner) = (object.spec(), object.owner(""));
             let held = spec.held(&status);
             let sought = spec.sought(&status, &owner);
-            let is_hit = held.iter().map(|held| &held.read).chain(&sought).any(|read| reads.contains(read));
+            let is_held = held.iter().any(|held| reads.contains(&held.read));
+            // An API can be named by its identifier, and a user by the address: what we have may be what was meant.
+            let sought: Vec<_> = sought.iter().filter(|read| reads.contains(read)).collect();
+            let is_meant = |held: &&Held| sought.iter().any(|read| read.kind() == held.read.kind());
+            held.iter().filter(is_meant).for_each(|held| connected.tenant.spoil(&held.read));
+            let is_hit = is_held || !sought.is_empty();
             if let Some(by) = held.iter().find_map(|held| by.get(&held.read)) {
                 self.shared.culprits.note(object.uid().unwrap_or_default(), by);
             }

@@ -101,6 +101,12 @@ impl<K: Kind> Pass<K> {
         pass
     }
 
+    /// Whom this pass waits its turn with: one kind does not wait for another, nor one tenant.
+    pub(super) fn lane(&self) -> String {
+        let tenant = self.object.tenant_key(self.shared().options.default_tenant.as_ref()).unwrap_or_default();
+        format!("{}/{}/{}", K::kind(&()), tenant.0, tenant.1)
+    }
+
     /// Why this pass is made, as far as its calls are concerned.
     fn cause(&self) -> Cause {
         if self.is_forced() || self.object.meta().deletion_timestamp.is_some() {

@@ -198,9 +198,14 @@ impl<K: Kind> Pass<K> {
                 tenant::Error::Gone(_) if !looked_again => looked_again = true,
                 error => return Err(error.into()),
             }
-            knowledge.remote = Remote::default();
-            self.asker.since = Instant::now();
+            self.ask_all_again(knowledge);
         }
+    }
+
+    /// What was known before a write is no longer so. What is read from now on counts as asked.
+    fn ask_all_again(&mut self, knowledge: &mut Knowledge) {
+        (knowledge.remote, knowledge.asked, knowledge.doubted) = Default::default();
+        self.asker.since = Instant::now();
     }
 
     /// Takes back what a plan must not be carried out on before it has been asked anew: a whole that others have a part in, so that
@@ -224,7 +229,7 @@ impl<K: Kind> Pass<K> {
     /// Waits for this pass's turn. Whoever has nothing in the tenant yet and waits for long says so.
     async fn turn(&mut self) -> Result<Turn, Stop> {
         let (turns, asker) = (self.context.shared.turns.clone(), self.asker.clone());
-        let mut turn = pin!(turns.take(K::kind(&()), &asker));
+        let mut turn = pin!(turns.take(self.lane(), &asker));
         let turn = match tokio::time::timeout(PATIENCE, &mut turn).await {
             Ok(turn) => turn,
             Err(_) => {
@@ -275,7 +280,9 @@ impl<K: Kind> Pass<K> {
                 return Ok(());
             }
             for read in reads {
-                let freshness = if knowledge.doubted.contains(&read) { Freshness::Anew } else { self.freshness };
+                // That something was not there a while ago says nothing where an attempt may have made it since.
+                let is_anew = knowledge.depth == Depth::NaturalKeys || knowledge.doubted.contains(&read);
+                let freshness = if is_anew { Freshness::Anew } else { self.freshness };
                 let answer = tenant.read(&read, freshness, &self.asker).await?;
                 match answer.provenance {
                     Provenance::Asked => knowledge.asked.insert(read.clone()),

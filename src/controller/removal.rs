@@ -101,7 +101,7 @@ impl<K: Kind> Pass<K> {
         let tenant = &connected.tenant;
         // What is to be deleted is looked for in the tenant itself.
         self.freshness = Freshness::Anew;
-        let _turn = self.shared().turns.take(K::kind(&()), &self.asker).await;
+        let _turn = self.shared().turns.take(self.lane(), &self.asker).await;
         self.observe(tenant, knowledge, K::Wish::removal_reads).await?;
         let Plan { calls, .. } = self.spec().plan_removal(&self.situation(tenant.facts(), knowledge, &self.status));
         let mut created = Created::default();
@@ -110,7 +110,9 @@ impl<K: Kind> Pass<K> {
                 && *kind != ObjectKind::ResourceServer
             {
                 let read = Read::Get(*kind, id.clone());
-                let found = tenant.read(&read, Freshness::Known, &self.asker).await?.object();
+                // A read more where the log does not tell: what is deleted does not come back.
+                let freshness = if connected.is_followed() { Freshness::Known } else { Freshness::Anew };
+                let found = tenant.read(&read, freshness, &self.asker).await?.object();
                 if is_taken_over(*kind, &found, &self.owner) {
                     tracing::info!(kind = %K::kind(&()), namespace = self.owner.namespace, name = self.owner.name, %call, "left to the resource that took it over");
                     continue;

@@ -1,6 +1,6 @@
 //! The tenants that can be talked to, and what keeps deletions in them slow.
 
-use super::brake::Brake;
+use super::{brake::Brake, lookout::Settings};
 use crate::{
     crd::{Auth0Tenant, Auth0TenantSpec, TenantDeletionPolicy, TenantPin},
     plan::TenantFacts,
@@ -15,7 +15,14 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::Notify, task::AbortHandle, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::Instant,
+};
+
+/// What is known of a tenant whose log was read so long ago is taken for the present.
+const FOLLOWED: Duration = Duration::from_secs(60);
 
 /// A tenant whose credentials are proven.
 pub(super) struct Connected {
@@ -24,16 +31,21 @@ pub(super) struct Connected {
     pub(super) credentials: Credentials,
     is_surveyed: AtomicBool,
     sweep_asked: Arc<Notify>,
+    settings: watch::Sender<Settings>,
+    /// When the log was last read to its end without trouble.
+    heard: Mutex<Option<Instant>>,
     lookout: OnceLock<AbortHandle>,
 }
 
 impl Connected {
-    pub(super) fn new(tenant: Tenant, credentials: Credentials) -> Self {
+    pub(super) fn new(tenant: Tenant, credentials: Credentials, settings: Settings) -> Self {
         Self {
             tenant,
             credentials,
             is_surveyed: AtomicBool::new(false),
             sweep_asked: Arc::default(),
+            settings: watch::Sender::new(settings),
+            heard: Mutex::default(),
             lookout: OnceLock::new(),
         }
     }
@@ -51,6 +63,28 @@ impl Connected {
     /// Whether that is so.
     pub(super) fn is_surveyed(&self) -> bool {
         self.is_surveyed.load(Ordering::Relaxed)
+    }
+
+    /// How changes are looked for from now on.
+    pub(super) fn set(&self, settings: Settings) {
+        self.settings.send_if_modified(|current| std::mem::replace(current, settings) != settings);
+    }
+
+    /// Follows how changes are looked for.
+    pub(super) fn settings(&self) -> watch::Receiver<Settings> {
+        self.settings.subscribe()
+    }
+
+    /// Takes note of whether the log could be read.
+    pub(super) fn heard(&self, is_read: bool) {
+        let now = is_read.then(Instant::now);
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Whether the tenant's log is read often enough, so that what is known is hardly older than that.
+    pub(super) fn is_followed(&self) -> bool {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.is_some_and(|heard| heard.elapsed() < FOLLOWED)
     }
 
     /// Asks for a look at everything, soon.

@@ -1,16 +1,16 @@
 //! Which passes are at work. Few at a time for each cause, so that a thousand creates hold up neither an edit nor the API
-//! server; those that wait take their turns as calls do at the gate. And few for each kind, so that no kind waits for the end of
-//! another: users need their connection, which needs a client, and on some plans users have a rate limit of their own.
+//! server; those that wait take their turns as calls do at the gate. And few in each lane, a kind in a tenant, so that no kind waits for the
+//! end of another (users need their connection, which needs a client, and on some plans users have a rate limit of their own), and
+//! no tenant for another that is slower.
 
 use crate::tenant::{Asker, Cause, Queue};
 use std::{
-    borrow::Cow,
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::oneshot;
 
-/// Passes of one kind and cause that may be at work at the same time. The tenant's rate is what is scarce.
+/// Passes of one lane and cause that may be at work at the same time. The tenant's rate is what is scarce.
 const AT_ONCE: usize = 16;
 
 /// Deals the turns.
@@ -20,8 +20,8 @@ pub(super) struct Turns {
     lanes: Mutex<HashMap<Key, Lane>>,
 }
 
-/// Kind of resource, and cause.
-type Key = (Cow<'static, str>, Cause);
+/// Lane, and cause.
+type Key = (String, Cause);
 
 #[derive(Default)]
 struct Lane {
@@ -36,9 +36,9 @@ pub(super) struct Turn {
 }
 
 impl Turns {
-    /// Waits for a turn of a pass over a kind of resource.
-    pub(super) async fn take(self: &Arc<Self>, kind: Cow<'static, str>, asker: &Asker) -> Turn {
-        let key = (kind, asker.cause);
+    /// Waits for a turn in a lane.
+    pub(super) async fn take(self: &Arc<Self>, lane: String, asker: &Asker) -> Turn {
+        let key = (lane, asker.cause);
         loop {
             let (go, gone) = oneshot::channel();
             self.with(&key, |lane| lane.waiting.push(asker, go));
@@ -72,6 +72,10 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.turns.with(&self.key, |lane| lane.at_work -= 1);
         self.turns.deal(&self.key);
+        let mut lanes = self.turns.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if lanes.get(&self.key).is_some_and(|lane| lane.at_work == 0 && lane.waiting.is_empty()) {
+            lanes.remove(&self.key);
+        }
     }
 }
 
@@ -81,7 +85,9 @@ mod tests {
     use futures::{FutureExt, poll};
     use std::pin::pin;
 
-    const API: Cow<'_, str> = Cow::Borrowed("Auth0Api");
+    fn api() -> String {
+        "Auth0Api/a/one".to_owned()
+    }
 
     fn asker(cause: Cause, namespace: &str) -> Asker {
         Asker { namespace: namespace.to_owned(), ..Asker::operator(cause) }
@@ -91,13 +97,13 @@ mod tests {
     async fn creates_without_end_hold_up_neither_an_edit_nor_another_namespace_or_kind() {
         let turns = Arc::new(Turns::default());
         let (create, others) = (asker(Cause::Create, "many"), asker(Cause::Create, "one"));
-        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(API, &create).now_or_never().unwrap()).collect();
-        let mut next = pin!(turns.take(API, &create));
-        let mut other = pin!(turns.take(API, &others));
+        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(api(), &create).now_or_never().unwrap()).collect();
+        let mut next = pin!(turns.take(api(), &create));
+        let mut other = pin!(turns.take(api(), &others));
         assert!(poll!(&mut next).is_pending() && poll!(&mut other).is_pending());
-        assert!(turns.take(API, &asker(Cause::User, "many")).now_or_never().is_some());
+        assert!(turns.take(api(), &asker(Cause::User, "many")).now_or_never().is_some());
         assert!(
-            turns.take(Cow::Borrowed("Auth0User"), &create).now_or_never().is_some(),
+            turns.take("Auth0User/a/one".to_owned(), &create).now_or_never().is_some(),
             "kinds do not wait for each other"
         );
         at_work.truncate(AT_ONCE - 2);
@@ -108,12 +114,12 @@ mod tests {
     async fn a_turn_that_nobody_waits_for_any_more_goes_to_the_next() {
         let turns = Arc::new(Turns::default());
         let asker = asker(Cause::Wake, "");
-        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(API, &asker).now_or_never().unwrap()).collect();
+        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(api(), &asker).now_or_never().unwrap()).collect();
         {
-            let mut gives_up = pin!(turns.take(API, &asker));
+            let mut gives_up = pin!(turns.take(api(), &asker));
             assert!(poll!(&mut gives_up).is_pending());
         }
-        let mut waits = pin!(turns.take(API, &asker));
+        let mut waits = pin!(turns.take(api(), &asker));
         assert!(poll!(&mut waits).is_pending());
         at_work.pop();
         assert!(poll!(&mut waits).is_ready());

@@ -157,7 +157,7 @@ pub struct Purpose {
     pub active: bool,
 }
 
-/// One secret value of the connection's options.
+/// A place, and where its value is.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct OptionFrom {

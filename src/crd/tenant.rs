@@ -144,7 +144,7 @@ pub enum NamespaceFrom {
 pub struct DriftDetection {
     /// `Log` (default): read the tenant's log for changes (needs the scope read:logs), and sweep now and then. `Sweep`:
     /// only list the objects every `sweepInterval`. `Off` (in YAML `"Off"`, with quotes, since kubectl takes the bare word
-    /// for a boolean): look only when a resource changes or is forced.
+    /// for a boolean): only at start, and when a resource changes or is forced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<DriftMode>,
     /// How often the tenant's log is read, in mode `Log`, such as `15s`. At least `1s`. Default: `15s`.
@@ -153,7 +153,8 @@ pub struct DriftDetection {
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+(s|m|h))+$') && duration(self) >= duration('1s')")
         .message("write a duration of at least 1s in whole hours, minutes and seconds, such as 15s or 1m30s"))]
     pub interval: Option<String>,
-    /// How often all objects of the tenant are listed and compared, such as `1h`. At least `1m`. Default: `1h`.
+    /// How often all objects of the tenant are listed and compared, such as `1h`; users and the clients of connections, which
+    /// cost more calls, every sixth time. In mode `Log` without the scope read:logs every 5 minutes. At least `1m`. Default: `1h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+(s|m|h))+$') && duration(self) >= duration('1m')")

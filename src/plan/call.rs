@@ -94,6 +94,19 @@ pub enum Read {
     ClientSecret(String),
 }
 
+impl Read {
+    /// The kind of object that an answer shows.
+    pub fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Get(kind, _) => *kind,
+            Self::ConnectionNamed(_) | Self::ConnectionClients(_) => ObjectKind::Connection,
+            Self::StampedClient(_) | Self::ClientStamps | Self::ClientSecret(_) => ObjectKind::Client,
+            Self::Grants { .. } => ObjectKind::ClientGrant,
+            Self::UsersWithEmail(_) | Self::UsersWith { .. } => ObjectKind::User,
+        }
+    }
+}
+
 /// Something in the tenant that a resource has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {

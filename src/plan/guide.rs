@@ -64,8 +64,8 @@ impl Reason {
                 "A change of the resource or of what it refers to; a change in the tenant that its log or a sweep shows",
             ),
             Self::Pending => (
-                "The operator has not looked at the resource yet. Reserved: no version of the operator writes it so far.",
-                "If it stays, see whether the operator runs",
+                "Many resources want something of the tenant at the same time, so this one waits for its turn; the tenant's rate limit sets the pace.",
+                NOTHING,
                 "The operator itself",
             ),
             Self::Creating => (

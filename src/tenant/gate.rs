@@ -195,21 +195,22 @@ impl State {
     }
 
     /// Finds out whether groups have buckets of their own: at first they are taken to share one, which is careful. Gives whether
-    /// the plan is another than it was thought to be.
+    /// that is otherwise than it was thought to be.
     fn learn_plan(&mut self, group: Group, standing: Standing) -> bool {
-        let before = self.limits.insert(group, standing.limit);
-        let is_another = before.is_some_and(|before| before != standing.limit);
-        if is_another {
-            self.limits = BTreeMap::from([(group, standing.limit)]);
-        }
+        self.limits.insert(group, standing.limit);
         let is_split = self.limits.values().any(|limit| *limit != standing.limit);
-        if !is_another && (self.is_split || !is_split) {
+        if is_split == self.is_split {
             return false;
         }
         self.is_split = is_split;
         let old = std::mem::take(&mut self.lanes);
+        // Who was asked to wait waits on.
+        let closed_until = old.values().filter_map(|lane| lane.bucket.closed_until()).max();
         for (asker, waiter) in old.into_values().flat_map(|mut lane| lane.waiting.drain()) {
             self.lane(waiter.group).waiting.push(&asker, waiter);
+        }
+        if let Some(until) = closed_until {
+            Group::ALL.into_iter().for_each(|group| self.lane(group).bucket.close_until(until));
         }
         true
     }
@@ -319,6 +320,19 @@ mod tests {
         let began = Instant::now();
         enter(&gate, Group::Other, Cause::User, "a").await.refused(Duration::from_secs(30));
         enter(&gate, Group::ReadUsers, Cause::User, "a").await.answered(standing(50, 49));
+        assert_eq!(began.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_429_holds_while_the_plan_is_found_out() {
+        let gate = empty(10).await;
+        let refused = enter(&gate, Group::WriteUsers, Cause::User, "a").await;
+        let other = enter(&gate, Group::ReadUsers, Cause::User, "a").await;
+        let began = Instant::now();
+        refused.refused(Duration::from_secs(30));
+        // Only now it shows that there are several buckets.
+        other.answered(standing(40, 39));
+        enter(&gate, Group::WriteUsers, Cause::User, "a").await;
         assert_eq!(began.elapsed().as_secs(), 30);
     }
 

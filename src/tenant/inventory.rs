@@ -19,8 +19,6 @@ use tokio::{sync::watch, time::Instant};
 pub enum Freshness {
     /// Nothing has spoiled it.
     Known,
-    /// Also, it comes from our own write or a read of the object itself: lists of users lag behind (Auth0's documentation).
-    Confirmed,
     /// It was asked for since the asker began.
     Anew,
 }
@@ -124,8 +122,8 @@ impl Inventory {
         if let Some(entry) = state.known.get(read) {
             let is_good = match freshness {
                 Freshness::Known => true,
-                Freshness::Confirmed => entry.source == Source::Object,
-                Freshness::Anew => entry.since >= since,
+                // Lists of users lag behind (Auth0's documentation).
+                Freshness::Anew => entry.since >= since && entry.source == Source::Object,
             };
             if is_good && let Ok(objects) = serde_json::from_str(&entry.objects) {
                 return Lookup::Known(objects, entry.source);
@@ -159,8 +157,9 @@ impl Inventory {
         landing.send_replace(Some(answer));
     }
 
-    /// Takes note of our own write. `id` is the object's, `answer` the object after it, empty where Auth0 shows none.
-    pub(super) fn wrote(&self, call: &Call, id: &str, answer: &Fields) {
+    /// Takes note of our own write, which left at `sent`. `id` is the object's, `answer` the object after it, empty where Auth0 shows
+    /// none.
+    pub(super) fn wrote(&self, call: &Call, id: &str, answer: &Fields, sent: Instant) {
         let kind = call.kind();
         let by_id = Read::Get(kind, id.to_owned());
         let mut state = self.state();
@@ -172,31 +171,26 @@ impl Inventory {
                     let clients: Vec<Fields> = enabled.into_iter().flatten().map(client).collect();
                     state.insert(Read::ConnectionClients(id.to_owned()), &clients, Instant::now(), Source::Object);
                 }
-                state.insert(by_id, std::slice::from_ref(answer), Instant::now(), Source::Object);
+                state.insert_written(by_id, std::slice::from_ref(answer), sent);
             }
-            Call::Delete { .. } => state.insert(by_id, &[], Instant::now(), Source::Object),
+            Call::Delete { .. } => state.insert_written(by_id, &[], sent),
             Call::EnableClients { changes, .. } => {
                 let read = Read::ConnectionClients(id.to_owned());
-                let Some(mut clients) = state.objects(&read) else { return };
+                let Some(mut clients) = state.objects(&read) else { return state.spoil(read) };
                 for (client, is_enabled) in changes {
                     clients.retain(|other| text(other, "client_id") != Some(client));
                     if *is_enabled {
                         clients.push([("client_id".to_owned(), client.clone().into())].into_iter().collect());
                     }
                 }
-                state.insert(read, &clients, Instant::now(), Source::Object);
+                state.insert_written(read, &clients, sent);
             }
         }
     }
 
     /// What we know may no longer be so.
     pub(super) fn spoil(&self, read: &Read) {
-        let (mut state, now) = (self.state(), Instant::now());
-        state.known.remove(read);
-        if state.spoiled.len() >= 1_000 {
-            state.spoiled.retain(|_, at| now.duration_since(*at) < REMEMBERED);
-        }
-        state.spoiled.insert(read.clone(), now);
+        self.state().spoil(read.clone());
     }
 
     /// A write whose outcome is not known, or whose object turned out to be otherwise: read it again before use.
@@ -288,6 +282,27 @@ impl State {
         }
     }
 
+    fn spoil(&mut self, read: Read) {
+        let now = Instant::now();
+        self.known.remove(&read);
+        if self.spoiled.len() >= 1_000 {
+            self.spoiled.retain(|_, at| now.duration_since(*at) < REMEMBERED);
+        }
+        self.spoiled.insert(read, now);
+    }
+
+    /// What a write that left at `sent` made. Where somebody else has changed the object or seen it otherwise since, nobody knows
+    /// which was the last.
+    fn insert_written(&mut self, read: Read, objects: &[Fields], sent: Instant) {
+        let is_crossed = self.spoiled.get(&read).is_some_and(|at| *at >= sent)
+            || self.known.get(&read).is_some_and(|entry| entry.since > sent);
+        if is_crossed {
+            self.spoil(read);
+        } else {
+            self.insert(read, objects, Instant::now(), Source::Object);
+        }
+    }
+
     fn insert(&mut self, read: Read, objects: &[Fields], since: Instant, source: Source) {
         // An object of strings and numbers is always text.
         let objects = serde_json::to_string(objects).unwrap_or_default().into();
@@ -350,7 +365,7 @@ mod tests {
         send(&departure);
         inventory.land(departure, Ok(client("one")));
         tokio::time::advance(Duration::from_secs(86_400)).await;
-        assert_eq!(name(&inventory, Freshness::Confirmed, Instant::now()).as_deref(), Some("one"));
+        assert_eq!(name(&inventory, Freshness::Known, Instant::now()).as_deref(), Some("one"));
         assert_eq!(name(&inventory, Freshness::Anew, Instant::now()), None);
         inventory.spoil(&abc());
         assert_eq!(name(&inventory, Freshness::Known, Instant::now()), None);
@@ -373,7 +388,7 @@ mod tests {
         let departure = depart(&inventory, Freshness::Known);
         send(&departure);
         later().await;
-        inventory.wrote(&update(), "abc", &client("written").object());
+        inventory.wrote(&update(), "abc", &client("written").object(), Instant::now());
         inventory.land(departure, Ok(client("read before the write")));
         assert_eq!(name(&inventory, Freshness::Known, Instant::now()).as_deref(), Some("written"));
     }
@@ -420,11 +435,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_answer_to_a_write_that_somebody_crossed_is_not_believed() {
+        let inventory = Inventory::default();
+        let sent = Instant::now();
+        later().await;
+        inventory.spoil(&abc());
+        later().await;
+        inventory.wrote(&update(), "abc", &client("ours").object(), sent);
+        assert_eq!(inventory.known(&abc()), None);
+        inventory.wrote(&update(), "abc", &client("ours, later").object(), Instant::now() + Duration::from_secs(1));
+        assert!(inventory.known(&abc()).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_nobody_holds_any_more_is_forgotten() {
         let inventory = Inventory::default();
         let other = Read::Get(ObjectKind::Client, "other".into());
-        inventory.wrote(&update(), "abc", &client("one").object());
-        inventory.wrote(&update(), "other", &client("two").object());
+        inventory.wrote(&update(), "abc", &client("one").object(), Instant::now());
+        inventory.wrote(&update(), "other", &client("two").object(), Instant::now());
         inventory.keep(&[&other].into());
         assert_eq!((inventory.known(&abc()), inventory.known(&other).is_some()), (None, true));
     }
@@ -436,9 +464,9 @@ mod tests {
             |name: &str| [fields(json!({"client_id": "abc", "name": name, "updated_at": "x", "callbacks": []}))];
         assert_eq!(inventory.compare(&abc(), &listed("one"), Instant::now()), Comparison::New);
         assert_eq!(name(&inventory, Freshness::Known, Instant::now()).as_deref(), Some("one"));
-        assert_eq!(name(&inventory, Freshness::Confirmed, Instant::now()), None);
+        assert_eq!(name(&inventory, Freshness::Anew, Instant::now()), None);
         later().await;
-        inventory.wrote(&update(), "abc", &client("two").object());
+        inventory.wrote(&update(), "abc", &client("two").object(), Instant::now());
         let before_the_write = Instant::now() - Duration::from_millis(500);
         assert_eq!(inventory.compare(&abc(), &listed("one"), before_the_write), Comparison::Same, "it is the older");
         later().await;

@@ -235,11 +235,21 @@ impl Bucket {
 
     /// A call was answered 429: nothing goes for so long, and then one at a time.
     pub(super) fn close_for(&mut self, wait: Duration, now: Instant) {
-        let until = self.closed_until.map_or(now + wait, |other| other.max(now + wait));
+        self.close_until(now + wait);
+    }
+
+    /// The same, until a moment.
+    pub(super) fn close_until(&mut self, until: Instant) {
+        let until = self.closed_until.map_or(until, |other| other.max(until));
         self.closed_until = Some(until);
         if let Pace::Limited { tokens, filled, .. } = &mut self.pace {
             (*tokens, *filled) = (1.0, until);
         }
+    }
+
+    /// When it opens again, where it is closed.
+    pub(super) fn closed_until(&self) -> Option<Instant> {
+        self.closed_until
     }
 
     /// What we may take at once; `None` where nothing is limited.

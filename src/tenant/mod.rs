@@ -34,6 +34,7 @@ pub use transport::{Observe, Observer, http_client};
 use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, pointer, text};
 use error::Tried;
 use inventory::{Inventory, Sent};
+use reads::CLIENT_FIELDS;
 use redact::Redactor;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -42,6 +43,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     time::Duration,
 };
+use tokio::time::Instant;
 use transport::{Request, Transport};
 
 /// The client for one tenant.
@@ -193,7 +195,8 @@ impl Tenant {
         let noun =
             if matches!(call, Call::EnableClients { .. }) { "connection or one of its clients" } else { kind.noun() };
         let tried = Tried { what: call.to_string(), noun, is_secret: call.carries_secret() };
-        let request = Request { method, path, query: vec![], body, tried, asker, sent: Sent::default() };
+        let left = Sent::default();
+        let request = Request { method, path, query: vec![], body, tried, asker, sent: left.clone() };
         let sent = self.transport.send(request).await;
         let answer = match sent {
             // Deletes are idempotent: what is gone is as wanted.
@@ -209,7 +212,7 @@ impl Tenant {
         let answer = self.strip(kind, answer);
         let object = answer.object();
         let id = text(&object, kind.id_key()).filter(|_| call.is_create()).map_or(id, str::to_owned);
-        self.inventory.wrote(call, &id, &object);
+        self.inventory.wrote(call, &id, &object, left.get().copied().unwrap_or_else(Instant::now));
         if call.is_create() {
             created.0.insert(kind, id);
         }
@@ -219,6 +222,11 @@ impl Tenant {
     fn strip(&self, kind: ObjectKind, answer: Value) -> Answer {
         let mut objects = objects(answer);
         let mut secrets: Vec<_> = objects.iter_mut().map(|object| self.redactor.redact(kind, object)).collect();
+        if kind == ObjectKind::Client {
+            // Answers to writes show more than we ever ask for.
+            let is_asked_for = |key: &str| CLIENT_FIELDS.split(',').any(|field| field == key);
+            objects.iter_mut().for_each(|object| object.retain(|key, _| is_asked_for(key)));
+        }
         // Those of a list would be of several objects.
         let secrets = secrets.pop().filter(|_| secrets.is_empty()).unwrap_or_default();
         Answer { objects, client_secret: secrets.client, option_secrets: secrets.options, ..Answer::default() }

@@ -126,6 +126,11 @@ impl<T> Queue<T> {
         all.into_iter().map(|(_, asker, waiter)| (asker, waiter)).collect()
     }
 
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting.values().flat_map(|lanes| &lanes.0).map(|(_, lane)| lane.len()).sum()
     }

@@ -88,8 +88,7 @@ impl Tenant {
                 self.get(ObjectKind::User, vec!["users-by-email"], vec![("email", email.clone())], way).await
             }
             Read::UsersWith { field, value } => {
-                let value = value.replace('\\', "\\\\").replace('"', "\\\"");
-                let query = vec![("q", format!("{field}:\"{value}\"")), ("search_engine", "v3".to_owned())];
+                let query = vec![("q", format!("{field}:{}", quoted(value))), ("search_engine", "v3".to_owned())];
                 self.get(ObjectKind::User, vec!["users"], query, way).await
             }
             Read::ClientSecret(id) if self.scopes().await?.contains("read:client_keys") => {
@@ -157,6 +156,11 @@ impl Tenant {
         let request = Request { method: Method::GET, path, query, body: None, tried, asker, sent: sent.clone() };
         self.transport.send(request).await
     }
+}
+
+/// A value in a search of users.
+pub(super) fn quoted(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Asks for these keys and no others.

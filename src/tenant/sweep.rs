@@ -9,7 +9,7 @@ use super::{
     limits::Group,
     log::Change,
     objects,
-    reads::{CLIENT_FIELDS, Way, only},
+    reads::{CLIENT_FIELDS, Way, only, quoted},
 };
 use crate::plan::{Fields, Held, ObjectKind, Read, text};
 use reqwest::Method;
@@ -46,7 +46,8 @@ struct Survey<'a> {
 impl Survey<'_> {
     /// Whether one more page is likely to show more of ours than a single read would: a tenant may hold many objects of others.
     fn goes_on(&self) -> bool {
-        self.open.len() > 1 && (self.pages == 0 || self.found > self.pages)
+        // Nor has it cost more pages yet than single reads are left.
+        self.open.len() > 1 && (self.found > self.pages || self.pages < self.open.len())
     }
 }
 
@@ -54,8 +55,9 @@ impl Tenant {
     /// Looks at what resources hold, and adds to `changed` what is not as it was known.
     ///
     /// # Errors
-    /// When the tenant gives no answer; what was seen until then is in `changed`.
+    /// The first, when the tenant gives no answer; the other kinds are looked at all the same.
     pub async fn sweep(&self, held: &[Held], pace: Pace, changed: &mut Vec<Change>) -> Result<(), Error> {
+        let mut outcome = Ok(());
         for kind in ObjectKind::ALL {
             let of_kind = held.iter().filter_map(|held| match &held.read {
                 Read::Get(other, id) if *other == kind => Some((id.clone(), held)),
@@ -64,11 +66,14 @@ impl Tenant {
             let mut survey = Survey { open: of_kind.collect(), found: 0, pages: 0, changed: vec![] };
             let listed = self.list(kind, &mut survey, pace).await;
             changed.append(&mut survey.changed);
-            listed?;
-            self.ask_again(survey.open.into_values(), pace, changed).await?;
+            let looked = match listed {
+                Ok(()) => self.ask_again(survey.open.into_values(), pace, changed).await,
+                Err(error) => Err(error),
+            };
+            outcome = outcome.and(looked);
         }
         let clients = held.iter().filter(|held| matches!(held.read, Read::ConnectionClients(_)));
-        self.ask_again(clients, pace, changed).await
+        outcome.and(self.ask_again(clients, pace, changed).await)
     }
 
     /// Reads one by one what no list has shown.
@@ -86,8 +91,7 @@ impl Tenant {
                 let is_delete = answer.objects.is_empty();
                 changed.push(Change { reads: vec![read.clone()], is_delete, ..Change::default() });
             }
-            let kind = if let Read::Get(kind, _) = read { *kind } else { ObjectKind::Connection };
-            self.rest(kind, pace).await;
+            self.rest(read.kind(), pace).await;
         }
         Ok(())
     }
@@ -157,7 +161,7 @@ impl Tenant {
     async fn list_users(&self, survey: &mut Survey<'_>, pace: Pace) -> Result<(), Error> {
         let ids: Vec<String> = survey.open.keys().cloned().collect();
         for ids in ids.chunks(USERS).filter(|ids| ids.len() > 1) {
-            let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+            let quoted: Vec<String> = ids.iter().map(|id| quoted(id)).collect();
             let query = vec![
                 ("q", format!("user_id:({})", quoted.join(" OR "))),
                 ("search_engine", "v3".to_owned()),

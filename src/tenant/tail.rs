@@ -60,11 +60,9 @@ pub struct Tail {
     heard: Instant,
 }
 
-/// What a reading of the log brought.
+/// What a reading of the log brought besides changes.
 #[derive(Debug, Default)]
 pub struct Tidings {
-    /// What others changed, in the order of the log.
-    pub changes: Vec<Change>,
     /// Whether something may have been missed, so that only a sweep tells.
     pub needs_sweep: bool,
     /// How far behind the end of the log the reading stopped; zero when it reached the end.
@@ -157,12 +155,16 @@ impl Tail {
 }
 
 impl Tenant {
-    /// Reads what is new in the tenant's log, up to five pages.
+    /// Reads what is new in the tenant's log, up to five pages, and adds to `changes` what others changed, in the order of the log.
     ///
     /// # Errors
-    /// When the log cannot be read; what was read stays read.
-    pub async fn listen(&self, tail: &mut Tail) -> Result<Tidings, Error> {
-        let mut tidings = if tail.is_searching() { self.search_log(tail).await? } else { self.read_log(tail).await? };
+    /// When the log cannot be read; what was read until then stays read, and is in `changes`.
+    pub async fn listen(&self, tail: &mut Tail, changes: &mut Vec<Change>) -> Result<Tidings, Error> {
+        let mut tidings = if tail.is_searching() {
+            self.search_log(tail, changes).await?
+        } else {
+            self.read_log(tail, changes).await?
+        };
         let now = Instant::now();
         tidings.needs_sweep |= now.duration_since(tail.heard) > LONGEST_OUTAGE;
         tail.heard = now;
@@ -170,7 +172,7 @@ impl Tenant {
         Ok(tidings)
     }
 
-    async fn read_log(&self, tail: &mut Tail) -> Result<Tidings, Error> {
+    async fn read_log(&self, tail: &mut Tail, changes: &mut Vec<Change>) -> Result<Tidings, Error> {
         let mut tidings = Tidings::default();
         let mut from = tail.start();
         let mut pages = 0;
@@ -179,10 +181,12 @@ impl Tenant {
             let (is_full, last) = (page.len() >= PAGE, page.last().and_then(|entry| entry["log_id"].as_str()));
             tail.position = last.filter(|_| is_full).map(str::to_owned);
             pages += usize::from(!self.is_mostly_ours(&page));
-            tidings.changes.extend(self.take_page(tail, page));
+            changes.extend(self.take_page(tail, page));
             match tail.position.clone() {
                 Some(position) => from = position,
                 None => {
+                    // A position older than what the tenant keeps of its log may be none any more.
+                    tail.newest = tail.newest.max(earlier(Timestamp::now(), LONGEST_OUTAGE));
                     tail.ended(false, Duration::ZERO, Instant::now());
                     return Ok(tidings);
                 }
@@ -198,7 +202,7 @@ impl Tenant {
         ours.count() * 2 > page.len()
     }
 
-    async fn search_log(&self, tail: &mut Tail) -> Result<Tidings, Error> {
+    async fn search_log(&self, tail: &mut Tail, changes: &mut Vec<Change>) -> Result<Tidings, Error> {
         let mut tidings = Tidings::default();
         let search = tail.search();
         for page in 0..SEARCH_PAGES {
@@ -210,7 +214,7 @@ impl Tenant {
             ];
             let page = self.log(query).await?;
             let is_full = page.len() >= PAGE;
-            tidings.changes.extend(self.take_page(tail, page));
+            changes.extend(self.take_page(tail, page));
             if !is_full {
                 tail.ended(false, Duration::ZERO, Instant::now());
                 return Ok(tidings);

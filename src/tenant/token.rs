@@ -15,6 +15,9 @@ use std::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
+/// After an early renewal that failed, so long until the next.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
+
 /// Scopes of a token.
 pub type Scopes = BTreeSet<String>;
 
@@ -91,8 +94,11 @@ impl Tokens {
                 Ok(current)
             }
             // Renewal is early, so the old token is good for a while yet.
-            Err(error) => match token.as_ref().filter(|token| Instant::now() < token.expires_at) {
-                Some(token) => Ok((token.value.clone(), token.scopes.clone())),
+            Err(error) => match token.as_mut().filter(|token| Instant::now() < token.expires_at) {
+                Some(token) => {
+                    token.renew_at = Instant::now() + TRY_AGAIN;
+                    Ok((token.value.clone(), token.scopes.clone()))
+                }
                 None => Err(error),
             },
         }

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::plan::TenantFacts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
+use reqwest::{
+    Method, StatusCode,
+    header::{CONTENT_TYPE, DATE, HeaderMap},
+};
 use serde_json::Value;
 use std::{
     sync::Arc,
@@ -183,7 +186,8 @@ impl Transport {
         let status = answer.status();
         self.observe.called(method, &endpoint, status.as_u16(), cause);
         tracing::debug!(method, endpoint, status = status.as_u16(), cause = cause.word(), "call to the tenant");
-        let now = SystemTime::now();
+        // The tenant's clock, since its resets go by that.
+        let now = date(answer.headers()).unwrap_or_else(SystemTime::now);
         if status == StatusCode::TOO_MANY_REQUESTS {
             let wait = wait_asked_for(answer.headers(), now, jitter());
             ticket.refused(wait);
@@ -197,6 +201,12 @@ impl Transport {
         let body = answer.bytes().await.map_err(|error| lost(&error))?;
         Ok((status, body.to_vec()))
     }
+}
+
+/// When the answer was given, as it says.
+fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    let zoned = jiff::fmt::rfc2822::parse(headers.get(DATE)?.to_str().ok()?).ok()?;
+    Some(zoned.timestamp().into())
 }
 
 fn read(status: StatusCode, body: &[u8], tried: Tried) -> Result<Value, Error> {
