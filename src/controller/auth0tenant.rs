@@ -53,20 +53,19 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
     let (before, _) = context.memory.newest(&*tenant);
     let mut status = before.clone();
     let is_ending = tenant.meta().deletion_timestamp.is_some();
+    let settled = settle(shared, &tenant).await?;
+    if is_ending && settled.dependants == 0 {
+        shared.tenants.remove(&tenant);
+        context.memory.forget(&tenant.uid().unwrap_or_default());
+        return Ok(Action::await_change());
+    }
     let end = connect(shared, &tenant, &mut status).await;
     let (mut outcome, asked_wait) = match end {
         Ok(outcome) => (outcome, None),
-        // What ends is settled also when nothing can be read of it.
         Err(Stop::Kubernetes(_) | Stop::Stale) if is_ending => (Refusal::new(Reason::Deleting, ""), None),
         Err(stop) => stop.outcome()?,
     };
-    let settled = settle(shared, &tenant).await?;
     if is_ending {
-        if settled.dependants == 0 {
-            shared.tenants.remove(&tenant);
-            context.memory.forget(&tenant.uid().unwrap_or_default());
-            return Ok(Action::await_change());
-        }
         outcome = Refusal::new(
             Reason::Deleting,
             format!(

@@ -4,9 +4,10 @@
 use super::{
     kind::{Kind, Watched},
     stores::{Stores, Wakes},
+    tenants::pin,
 };
 use crate::{
-    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User},
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, TenantPin},
     plan::Managed,
 };
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -82,8 +83,12 @@ impl Waker {
         };
         self.on(event, visible, |object| {
             self.wake_referrers(&K::kind(&()), object.meta().namespace.as_deref(), &object.name_any());
+            // In other tenants the key means other objects. Nobody there is woken: two that are refused would wake each other for ever.
+            let tenant = self.tenant_of(object);
+            let is_elsewhere =
+                |other: &K| tenant.is_some() && self.tenant_of(other).is_some_and(|pin| Some(pin) != tenant);
             for rival in K::index(&self.stores).claimants(&self.stores, object) {
-                if rival.uid() != object.uid() {
+                if rival.uid() != object.uid() && !is_elsewhere(&rival) {
                     K::wake(&self.wakes, ObjectRef::from_obj(&*rival));
                 }
             }
@@ -127,6 +132,13 @@ impl Waker {
         self.wake_where(|api: &Auth0Api| api.tenant_key(default) == key);
         self.wake_where(|connection: &Auth0Connection| connection.tenant_key(default) == key);
         self.wake_where(|user: &Auth0User| user.tenant_key(default) == key);
+    }
+
+    /// The tenant that an object means, where its Auth0Tenant is known.
+    fn tenant_of<K: Kind>(&self, object: &K) -> Option<TenantPin> {
+        let (namespace, name) = object.tenant_key(self.default_tenant.as_ref())?;
+        let tenant = self.stores.tenants.get(&ObjectRef::new(&name).within(&namespace))?;
+        Some(pin(&tenant.spec))
     }
 
     fn recount<K: Kind>(&self, object: &K) {

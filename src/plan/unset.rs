@@ -53,9 +53,12 @@ pub const CLIENT: Defaults = &[
     ("organization_usage", || Value::Null),
 ];
 
-/// Of a connection. An option goes out of the whole that is sent, so that Auth0 fills in its own default.
+/// What goes back to the connection's name, which is not known here.
+pub const NAMES: [&str; 2] = ["display_name", "realms"];
+
+/// Of a connection, besides [`NAMES`]. An option goes out of the whole that is sent, so that Auth0 fills in its own default.
 pub const CONNECTION: Defaults = &[
-    // The connection's name, which is not known here.
+    ("display_name", || Value::Null),
     ("realms", || Value::Null),
     ("is_domain_connection", || json!(false)),
     ("show_as_button", || json!(false)),

@@ -237,7 +237,7 @@ impl Tenant {
         if self.redactor.learn(connection, places)
             && let Some(id) = id
         {
-            self.inventory.forget(ObjectKind::Connection, id);
+            self.inventory.spoil(&Read::Get(ObjectKind::Connection, id.to_owned()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Takes secrets out of answers before anything else sees them.
 
+use super::reads::CLIENT_FIELDS;
 use crate::plan::{
     Fields, ObjectKind,
     concealed::{SECRET_OPTIONS, conceal, digest_of},
@@ -11,9 +12,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
 };
-
-/// Key material of clients that we have no use for.
-const DROPPED: [&str; 3] = ["signing_keys", "encryption_key", "client_authentication_methods"];
 
 /// What was taken out of an object.
 #[derive(Debug, Default)]
@@ -46,9 +44,6 @@ impl Redactor {
 
     /// Removes secrets from an object, and gives them.
     pub(super) fn redact(&self, kind: ObjectKind, object: &mut Fields) -> Secrets {
-        for key in DROPPED {
-            object.remove(key);
-        }
         if let Some(Value::String(secret)) = object.get_mut("signing_secret") {
             *secret = digest_of("/signing_secret", &SecretString::from(std::mem::take(secret)));
         }
@@ -56,6 +51,10 @@ impl Redactor {
             Some(Value::String(secret)) if kind == ObjectKind::Client => Some(SecretString::from(secret)),
             _ => None,
         };
+        // The answer to a write shows more than a read asks for: key material, and what would make each client look changed.
+        if kind == ObjectKind::Client {
+            object.retain(|key, _| CLIENT_FIELDS.split(',').any(|asked| asked == key));
+        }
         let name = text(object, "name").unwrap_or_default().to_owned();
         let Some(Value::Object(options)) = object.get_mut("options") else {
             return Secrets { client, options: BTreeMap::new() };
@@ -83,6 +82,15 @@ mod tests {
         let mut api = fields(json!({"id": "1", "signing_secret": "canary"}));
         assert!(redactor.redact(ObjectKind::ResourceServer, &mut api).client.is_none());
         assert!(!Value::Object(api).to_string().contains("canary"));
+    }
+
+    #[test]
+    fn of_a_client_a_write_shows_no_more_than_a_read() {
+        let read = fields(json!({"client_id": "abc", "name": "Orders", "jwt_configuration": {"alg": "RS256"}}));
+        let mut written = read.clone();
+        written.extend(fields(json!({"encrypted": true, "refresh_token": {"leeway": 0}})));
+        Redactor::default().redact(ObjectKind::Client, &mut written);
+        assert_eq!(written, read);
     }
 
     #[test]

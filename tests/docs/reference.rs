@@ -198,8 +198,11 @@ fn defaults() -> String {
     let of = |title: &str, defaults: Defaults| {
         let row = |(path, value): &(&str, fn() -> Value)| {
             let value = value();
-            let shown =
-                if value.is_null() { "taken away".to_owned() } else { format!("`{}`", cell(&value.to_string())) };
+            let shown = match &value {
+                _ if unset::NAMES.contains(path) => "the connection's name".to_owned(),
+                Value::Null => "taken away".to_owned(),
+                value => format!("`{}`", cell(&value.to_string())),
+            };
             [format!("`{path}`"), shown]
         };
         let rows: Vec<_> = defaults.iter().map(row).collect();

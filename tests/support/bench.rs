@@ -129,16 +129,19 @@ impl Bench {
         self.history.until(key, &format!("forced ({token})"), is_answered).await
     }
 
-    /// Asks for a pass without waiting for it.
+    /// Asks for a pass without waiting for it: what is ending may go at once.
     pub(crate) async fn annotate(&self, key: &str, token: &str) {
-        self.patch(key, &json!({ "metadata": { "annotations": { FORCE: token } } })).await;
+        self.write(key, &json!({ "metadata": { "annotations": { FORCE: token } } })).await;
     }
 
     /// A merge patch.
     pub(crate) async fn patch(&self, key: &str, change: &Value) {
+        self.until_seen(self.write(key, change).await).await;
+    }
+
+    async fn write(&self, key: &str, change: &Value) -> DynamicObject {
         let (kind, name) = key.split_once('/').unwrap();
-        self.until_seen(self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap())
-            .await;
+        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap()
     }
 
     /// Waits until the history knows of a write, so that nobody takes an older state for the answer to it.

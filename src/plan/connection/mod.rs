@@ -249,10 +249,11 @@ impl Auth0ConnectionSpec {
         let secrets: Vec<_> = options::places(self).map(|place| format!("options.{}", &place[1..])).collect();
         let managed = view.status.common.managed.iter().filter(|path| !secrets.contains(path));
         unset::add_unset(&mut want, managed.map(String::as_str), unset::CONNECTION);
-        if self.realms.is_none()
-            && let Some(realms) = want.get_mut("realms")
-        {
-            *realms = json!([self.effective_name(&view.owner.name)]);
+        let name = self.effective_name(&view.owner.name);
+        for (key, default) in [("display_name", json!(name)), ("realms", json!([name]))] {
+            if let Some(unset) = want.get_mut(key).filter(|wanted| wanted.is_null()) {
+                *unset = default;
+            }
         }
         let wanted = want.remove("options").map(fields).unwrap_or_default();
         let mut body = Body::from(diff(&want, have));

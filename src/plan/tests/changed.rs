@@ -91,6 +91,14 @@ fn realms_go_back_to_the_connections_name() {
 }
 
 #[test]
+fn a_display_name_goes_back_to_the_connections_name() {
+    assert_eq!(
+        changes::<Auth0ConnectionSpec>(&connection("displayName: Our orders"), &connection("")),
+        [json!({"display_name": "Orders"})]
+    );
+}
+
+#[test]
 fn a_grant_follows_scopes_that_leave_the_spec_at_once() {
     let (mut case, mut tenant) = (
         Case::<Auth0ApiSpec>::new("{identifier: 'https://orders.example.com/', scopes: [{value: read}]}"),
