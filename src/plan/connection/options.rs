@@ -13,7 +13,7 @@ use super::super::{
 use super::{View, database_options};
 use crate::crd::{Auth0ConnectionSpec, OptionFrom};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Keys that Auth0 makes from others, whatever is sent (recorded): sent when the spec has them, but never a difference.
@@ -119,7 +119,11 @@ pub(super) fn change(
     let mut whole = shown.clone();
     overlay(&mut whole, wanted);
     drop_completed_email(&mut whole, &self::wanted(spec)?, wanted);
-    if whole.contains_key("signingCert") {
+    // A PATCH without them switches PKCE off, a create does not (recorded).
+    if matches!(spec.strategy.as_str(), "oidc" | "okta") {
+        whole.entry("connection_settings").or_insert_with(|| json!({"pkce": "auto"}));
+    }
+    if whole.contains_key("signingCert") || wanted.contains_key("signingCert") {
         OF_CERTIFICATE.iter().for_each(|key| drop(whole.remove(*key)));
     }
     for place in secrets.keys() {

@@ -57,6 +57,7 @@ fn settled() -> Case<Auth0ConnectionSpec> {
 
 fn tenants() -> Value {
     json!({"client_id": "a", "client_secret": "canary secret", "configuration": {"KEY": "2.0$cipher"}, "type": "front_channel",
+           "connection_settings": {"pkce": "auto"},
            "upstream_params": {"x": {"value": "1"}, "y": {"value": "2"}, "theirs": {"value": "3"}}})
 }
 
@@ -122,6 +123,38 @@ fn a_member_of_an_option_that_leaves_the_spec_is_taken_out_and_others_members_st
     pointer::put(case.spec.options.as_mut().unwrap(), "/upstream_params", json!({"x": {"value": "1"}}));
     let (options, _) = sent(&case, &tenants()).unwrap().unwrap();
     assert_eq!(options["upstream_params"], json!({"x": {"value": "1"}, "theirs": {"value": "3"}}));
+}
+
+#[test]
+fn an_option_that_leaves_the_spec_takes_with_it_what_auth0_made_of_it_and_leaves_its_default() {
+    for (strategy, option, shown, expected) in [
+        (
+            "samlp",
+            "signingCert",
+            json!({"signingCert": "pem", "cert": "pem", "expires": "x", "subject": {}, "thumbprints": ["x"], "debug": true}),
+            json!({"debug": true}),
+        ),
+        (
+            "oidc",
+            "connection_settings",
+            json!({"connection_settings": {"pkce": "disabled"}, "scope": "openid"}),
+            json!({"connection_settings": {"pkce": "auto"}, "scope": "openid"}),
+        ),
+    ] {
+        let mut connection =
+            Case::<Auth0ConnectionSpec>::new("{strategy: oidc, name: Orders, enableManagementClient: false}");
+        connection.spec.strategy = strategy.to_owned();
+        connection.status.common.id = Some("con_1".into());
+        connection.spec.options = Some(fields(json!({ option: shown[option] })));
+        connection.status.common.managed = connection.spec.managed(&owner());
+        connection.spec.options = None;
+        let mut object = self::shown(&shown);
+        object["strategy"] = strategy.into();
+        let tenant = Tenant::default().with(ObjectKind::Connection, object);
+        let plan = connection.plan(&tenant, Depth::KnownIds).unwrap();
+        let [Call::Update { body, .. }] = plan.calls.as_slice() else { panic!("{strategy}: {plan:?}") };
+        assert_eq!(body.fields["options"], expected, "{strategy}");
+    }
 }
 
 #[test]
