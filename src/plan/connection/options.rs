@@ -119,10 +119,7 @@ pub(super) fn change(
     let mut whole = shown.clone();
     overlay(&mut whole, wanted);
     drop_completed_email(&mut whole, &self::wanted(spec)?, wanted);
-    // A PATCH without them switches PKCE off, a create does not (recorded).
-    if matches!(spec.strategy.as_str(), "oidc" | "okta") {
-        whole.entry("connection_settings").or_insert_with(|| json!({"pkce": "auto"}));
-    }
+    keep_protection(&spec.strategy, &mut whole, wanted);
     if whole.contains_key("signingCert") || wanted.contains_key("signingCert") {
         OF_CERTIFICATE.iter().for_each(|key| drop(whole.remove(*key)));
     }
@@ -215,6 +212,20 @@ fn overlay(have: &mut Fields, want: &Fields) {
         }
     }
     drop_nulls(have);
+}
+
+/// Puts back what protects a new connection by itself, and is not put back by Auth0 where options are replaced (recorded).
+fn keep_protection(strategy: &str, whole: &mut Fields, wanted: &Fields) {
+    match strategy {
+        // A PATCH without them switches PKCE off.
+        "oidc" | "okta" => {
+            whole.entry("connection_settings").or_insert_with(|| json!({"pkce": "auto"}));
+        }
+        "ad" | "email" | "sms" if wanted.contains_key("brute_force_protection") => {
+            whole.entry("brute_force_protection").or_insert(Value::Bool(true));
+        }
+        _ => {}
+    }
 }
 
 /// Takes the e-mail attribute out that left the `spec` and of which nothing remains but what Auth0 had added: attributes without

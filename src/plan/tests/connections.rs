@@ -140,6 +140,12 @@ fn an_option_that_leaves_the_spec_takes_with_it_what_auth0_made_of_it_and_leaves
             json!({"connection_settings": {"pkce": "disabled"}, "scope": "openid"}),
             json!({"connection_settings": {"pkce": "auto"}, "scope": "openid"}),
         ),
+        (
+            "email",
+            "brute_force_protection",
+            json!({"brute_force_protection": false, "name": "it"}),
+            json!({"brute_force_protection": true, "name": "it"}),
+        ),
     ] {
         let mut connection =
             Case::<Auth0ConnectionSpec>::new("{strategy: oidc, name: Orders, enableManagementClient: false}");
