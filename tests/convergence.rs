@@ -13,8 +13,12 @@ mod support;
 mod api;
 #[path = "convergence/connection.rs"]
 mod connection;
+#[path = "convergence/database.rs"]
+mod database;
 #[path = "convergence/drive.rs"]
 mod drive;
+#[path = "convergence/options.rs"]
+mod options;
 #[path = "convergence/user.rs"]
 mod user;
 #[path = "convergence/values.rs"]
@@ -25,12 +29,14 @@ use auth0_operator::{
     tenant::Freshness,
 };
 use drive::{Resource, World};
+use k8s_openapi::jiff::SignedDuration;
 use proptest::{
     prop_assert, prop_assert_eq,
     strategy::Strategy,
     test_runner::{Config, TestCaseError, TestRunner},
 };
-use serde_json::Value;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
@@ -41,9 +47,6 @@ use tokio::runtime::Runtime;
 /// What a resource is, one after the other.
 const STEPS: [&str; 3] = ["created", "changed", "left with the least"];
 
-/// How many cases of a kind there are.
-const CASES: u32 = 1000;
-
 /// What the test has to know of a kind.
 trait Subject: Managed {
     /// What has no default to go back to when it leaves the spec.
@@ -52,11 +55,14 @@ trait Subject: Managed {
     /// What Auth0 shows only once it was set, and means the same as before.
     const SHOWN_ONCE_SET: Defaults;
 
+    /// What Auth0 fills in when an object is made and not when it is changed (recorded), and means the same when it is gone.
+    const GOES: &'static [&'static str];
+
     /// The ids of its objects in the tenant.
     fn ids(status: &Self::Status) -> Vec<(ObjectKind, String)>;
 
-    /// The most writes, by their sort, that this change of what is wanted may cost.
-    fn most_writes(before: &Wish, after: &Wish) -> BTreeMap<&'static str, usize>;
+    /// The most writes, by their sort, that the change of what is wanted to what this spec wants may cost.
+    fn most_writes(&self, before: &Wish, after: &Wish) -> BTreeMap<&'static str, usize>;
 }
 
 /// A spec, and what it refers to.
@@ -76,11 +82,22 @@ struct Shown {
     objects: BTreeMap<ObjectKind, Value>,
 }
 
-/// Runs the cases of a kind. `steps` makes a resource's specs from what was generated and the number of the case;
+impl Shown {
+    fn options(&self) -> Vec<(ObjectKind, String)> {
+        let mut places = vec![];
+        for (kind, object) in &self.objects {
+            leaves(&object["options"], "/options", &mut |pointer, _| places.push((*kind, pointer.to_owned())));
+        }
+        places
+    }
+}
+
+/// Runs cases of a kind. `steps` makes a resource's specs from what was generated and the number of the case;
 /// `untouched` is the least that the kind takes, for number 0.
 fn converges<M: Subject, Seeds: Strategy>(
     runtime: &Runtime,
     world: &World,
+    cases: u32,
     untouched: Step<M>,
     seeds: &Seeds,
     steps: impl Fn(Seeds::Value, u64) -> [Step<M>; 3],
@@ -88,7 +105,7 @@ fn converges<M: Subject, Seeds: Strategy>(
     Seeds::Value: Clone + Debug,
 {
     let untouched = runtime.block_on(shown_when_untouched(world, untouched));
-    let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() };
     let refused = Cell::new(0);
     let outcome = TestRunner::new(config).run(seeds, |seed| {
         let number = world.case();
@@ -125,7 +142,9 @@ async fn case<M: Subject>(
         resource.spec = step.spec;
         let outputs = std::mem::take(&mut resource.references.outputs);
         resource.references = References { outputs, ..step.references };
-        let after = wish(&resource, world);
+        // Some client secrets are due meanwhile.
+        resource.rotation.now += SignedDuration::from_hours(1000);
+        let after = wish(&resource, world).await;
         let pass = resource.reconcile(world).await;
         if let Err(stop) = pass.end {
             let again = resource.reconcile(world).await;
@@ -135,14 +154,17 @@ async fn case<M: Subject>(
             refused.set(refused.get() + 1);
             break;
         }
-        check_writes(name, &pass.writes, &M::most_writes(&before, &after))?;
+        check_writes(name, &pass.writes, &resource.spec.most_writes(&before, &after))?;
         for freshness in [Freshness::Known, Freshness::Anew] {
             let left = resource.left_to_do(world, freshness).await;
             prop_assert!(left.is_empty(), "{name}, {freshness:?}: {left:#?}");
         }
         if name != STEPS[0] {
-            let left: Vec<_> = before.into_keys().filter(|key| !is_wanted(key, &after)).collect();
-            check_unset::<M>(name, &left, &shown(world, &resource).await, untouched)?;
+            let shown = shown(world, &resource).await;
+            // Of options, none that nobody wants is left over, sent or made from what was sent.
+            let options = shown.options().into_iter().filter(|_| name == STEPS[2]);
+            let left: Vec<_> = before.into_keys().chain(options).filter(|key| !is_wanted(key, &after)).collect();
+            check_unset::<M>(name, &left, &shown, untouched)?;
         }
         before = after;
     }
@@ -153,13 +175,18 @@ async fn case<M: Subject>(
 }
 
 /// The leaves of what the spec makes in an empty tenant.
-fn wish<M: Subject>(resource: &Resource<M>, world: &World) -> Wish {
+async fn wish<M: Subject>(resource: &Resource<M>, world: &World) -> Wish {
     let mut wish = Wish::new();
-    for (kind, fields) in resource.wish(world) {
-        leaves(&fields.into(), "", &mut |pointer, value| {
+    for (kind, body) in resource.wish(world).await {
+        for (pointer, secret) in body.secrets {
+            wish.insert((kind, pointer), secret.expose_secret().into());
+        }
+        leaves(&body.fields.into(), "", &mut |pointer, value| {
             wish.insert((kind, pointer.to_owned()), value.clone());
         });
     }
+    // An empty object wants nothing.
+    wish.retain(|_, value| *value != json!({}));
     wish
 }
 
@@ -219,8 +246,7 @@ fn check_unset<M: Subject>(
         let is_default = *value == default || is_empty(value) && is_empty(&default);
         let is_shown_once_set =
             M::SHOWN_ONCE_SET.iter().any(|(place, value_of)| place == pointer && value_of() == *value);
-        // Auth0 fills in fewer options when they are replaced than when a connection is made (recorded).
-        let is_option_gone = pointer.starts_with("/options/") && is_empty(value);
+        let is_option_gone = is_empty(value) && M::GOES.iter().any(|place| is_within(pointer, place));
         prop_assert!(
             is_default || is_shown_once_set || is_option_gone,
             "{name}: {kind:?}{pointer} left the spec and is {value}, not {default}"

@@ -4,32 +4,41 @@ use super::{
     Step, Subject, Wish, converges,
     drive::World,
     is_in_parts,
-    values::{flag, free_form, line, list, maybe, number, one_of, set, strings, text, url, word},
+    values::{flag, free_form, line, list, maybe, number, one_of, policies, set, strings, tenant_ref, text, url, word},
 };
 use auth0_operator::{
     crd::{
         ApiClient, ApiScope, Auth0ApiSpec, Auth0ApiStatus, AuthorizationPolicy, ClientPolicy,
         ClientSubjectAuthorization, ClientSubjectPolicy, ConsentPolicy, EncryptionAlg, EncryptionFormat, EncryptionKey,
-        OrganizationUsage, Policies, PopMechanism, PopRequiredFor, ProofOfPossession, SigningAlg,
+        OrganizationUsage, PopMechanism, PopRequiredFor, ProofOfPossession, SecretKeyRef, SigningAlg,
         SubjectTypeAuthorization, TokenDialect, TokenEncryption, TokenEndpointAuthMethod, UserSubjectAuthorization,
         UserSubjectPolicy,
     },
     plan::{ObjectKind, References, unset::Defaults},
 };
 use proptest::{collection::vec, prelude::*};
+use secrecy::SecretString;
 use serde_json::json;
 use std::collections::BTreeMap;
 use tokio::runtime::Runtime;
 
+const CASES: u32 = 1000;
+
+/// Keys of the Secret that signing secrets are from: the shortest that Auth0 takes, and a longer one.
+const SIGNING_SECRETS: [(&str, &str); 2] = [("short", "canary-01234567é"), ("long", "canary 0123456789 canary 中")];
+
 impl Subject for Auth0ApiSpec {
     // Both names: Auth0 has no default for the one and asks for the other.
-    const STAYS: &'static [&'static str] = &["/name"];
+    // The secret that signs tokens: Auth0 has no default for it either.
+    const STAYS: &'static [&'static str] = &["/name", "/signing_secret"];
 
     const SHOWN_ONCE_SET: Defaults = &[
         ("/allow_online_access", || json!(false)),
         ("/enforce_policies", || json!(false)),
         ("/token_dialect", || json!("access_token")),
     ];
+
+    const GOES: &'static [&'static str] = &[];
 
     fn ids(status: &Auth0ApiStatus) -> Vec<(ObjectKind, String)> {
         let client = status.client.clone().unwrap_or_default();
@@ -41,10 +50,11 @@ impl Subject for Auth0ApiSpec {
         ids.into_iter().filter_map(|(kind, id)| Some((kind, id?))).collect()
     }
 
-    fn most_writes(before: &Wish, after: &Wish) -> BTreeMap<&'static str, usize> {
+    fn most_writes(&self, before: &Wish, after: &Wish) -> BTreeMap<&'static str, usize> {
         if before.is_empty() {
             return [("POST resource-servers", 1), ("POST clients", 1), ("POST client-grants", 1)].into();
         }
+        let is_rotated = self.client.as_ref().is_some_and(|client| client.rotate_secret_every.is_some());
         let differs = |kind: ObjectKind| {
             let of = |wish: &Wish| -> Vec<_> {
                 wish.iter()
@@ -58,7 +68,8 @@ impl Subject for Auth0ApiSpec {
             ("PATCH resource-servers", differs(ObjectKind::ResourceServer)),
             (
                 "PATCH clients",
-                differs(ObjectKind::Client) + usize::from(is_in_parts(before, after, "/client_metadata")),
+                differs(ObjectKind::Client).max(is_rotated.into())
+                    + usize::from(is_in_parts(before, after, "/client_metadata")),
             ),
             ("PATCH client-grants", differs(ObjectKind::ClientGrant)),
             // The client may come with the change.
@@ -73,7 +84,7 @@ impl Subject for Auth0ApiSpec {
 fn an_api_converges_in_one_pass() {
     let runtime = Runtime::new().unwrap();
     let world = runtime.block_on(World::start("api.eu.auth0.com"));
-    converges(&runtime, &world, step(least(), 0), &(spec(), spec()), |(first, second), number| {
+    converges(&runtime, &world, CASES, step(least(), 0), &(spec(), spec()), |(first, second), number| {
         [first, second, least()].map(|spec| step(spec, number))
     });
 }
@@ -81,7 +92,9 @@ fn an_api_converges_in_one_pass() {
 /// The identifier never changes, and no two cases share one.
 fn step(spec: Auth0ApiSpec, number: u64) -> Step<Auth0ApiSpec> {
     let identifier = format!("https://case-{number}.example.com/é x/");
-    Step { spec: Auth0ApiSpec { identifier, ..spec }, references: References::default() }
+    let secret = |(key, secret): (&str, &str)| (("signing".to_owned(), key.to_owned()), SecretString::from(secret));
+    let secrets = SIGNING_SECRETS.into_iter().map(secret).collect();
+    Step { spec: Auth0ApiSpec { identifier, ..spec }, references: References { secrets, ..References::default() } }
 }
 
 fn least() -> Auth0ApiSpec {
@@ -98,6 +111,7 @@ fn spec() -> impl Strategy<Value = Auth0ApiSpec> {
         flag(),
         flag(),
         flag(),
+        maybe(one_of(SIGNING_SECRETS.map(|(key, _)| key))),
     );
     let second = (
         maybe(one_of([
@@ -113,16 +127,33 @@ fn spec() -> impl Strategy<Value = Auth0ApiSpec> {
         maybe(proof_of_possession()),
         maybe(subject_types()),
         maybe(client()),
+        policies(),
+        tenant_ref(),
     );
     (first, second).prop_map(|(first, second)| {
-        let (name, signing_alg, scopes, token_lifetime, offline, online, skip_consent, enforce_policies) = first;
-        let (token_dialect, consent_policy, details, policy, encryption, possession, subjects, client) = second;
+        let (name, signing_alg, scopes, token_lifetime, offline, online, skip_consent, enforce_policies, secret) =
+            first;
+        let (
+            token_dialect,
+            consent_policy,
+            details,
+            policy,
+            encryption,
+            possession,
+            subjects,
+            client,
+            policies,
+            tenant_ref,
+        ) = second;
+        let is_shared = signing_alg == Some(SigningAlg::Hs256);
         Auth0ApiSpec {
-            tenant_ref: None,
+            tenant_ref,
             identifier: String::new(),
             name,
             signing_alg,
-            signing_secret_ref: None,
+            signing_secret_ref: secret
+                .filter(|_| is_shared)
+                .map(|key| SecretKeyRef { name: "signing".to_owned(), key: key.to_owned() }),
             scopes,
             token_lifetime,
             allow_offline_access: offline,
@@ -137,7 +168,7 @@ fn spec() -> impl Strategy<Value = Auth0ApiSpec> {
             proof_of_possession: possession,
             subject_type_authorization: subjects,
             client,
-            policies: Policies::default(),
+            policies,
         }
     })
 }
@@ -205,10 +236,11 @@ fn client() -> impl Strategy<Value = ApiClient> {
         maybe(strings()),
         maybe(one_of([OrganizationUsage::Deny, OrganizationUsage::Allow, OrganizationUsage::Require])),
         maybe("[a-z]{1,3}-client"),
+        maybe(one_of(["10m", "1h30m", "720h", "999h59m60s", "2000h"]).prop_map(str::to_owned)),
     );
     (first, second).prop_map(|(first, second)| {
         let (policy, name, scopes, grant_types, callbacks, logout_urls, web_origins, allowed_origins) = first;
-        let (description, auth_method, client_metadata, organization_usage, secret_name) = second;
+        let (description, auth_method, client_metadata, organization_usage, secret_name, rotation) = second;
         ApiClient {
             policy,
             name,
@@ -223,7 +255,7 @@ fn client() -> impl Strategy<Value = ApiClient> {
             client_metadata,
             organization_usage,
             secret_name,
-            rotate_secret_every: None,
+            rotate_secret_every: rotation,
         }
     })
 }

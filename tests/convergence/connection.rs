@@ -2,28 +2,24 @@
 
 use super::{
     Step, Subject, Wish, converges,
+    database::database,
     drive::World,
     is_in_parts,
-    values::{flag, free_form, key, line, list, maybe, number, one_of, strings, word},
+    options::{ENTERPRISE, STRATEGIES, options, secrets},
+    values::{flag, line, list, maybe, one_of, policies, strings, tenant_ref, word},
 };
 use auth0_operator::{
-    crd::{
-        Attributes, Auth0ConnectionSpec, Auth0ConnectionStatus, AuthenticationMethods, CharacterType,
-        CharacterTypeRule, CustomScripts, DatabaseOptions, DefaultDictionary, EmailAttribute, EmailIdentifier,
-        EmailMethod, EnabledClient, EnabledClientsPolicy, Enablement, FreeForm, Identifier, LocalRef,
-        MaxLengthExceeded, Mfa, PasskeyChallengeUi, PasskeyOptions, PasswordApiBehavior, PasswordComplexity,
-        PasswordComplexityOptions, PasswordDictionary, PasswordDictionaryRule, PasswordHistory, PasswordHistoryRule,
-        PasswordMethod, PasswordNoPersonalInfo, PasswordOptions, PasswordPolicy, PasswordProfileDataRule,
-        PasswordSignupBehavior, PhoneAttribute, PhoneIdentifier, PhoneMethod, Policies, Precedence, Purpose,
-        RepeatedCharacters, Signup, SignupStatus, SignupVerification, UsernameAttribute, UsernameLength,
-        UsernameSignup, UsernameTypes, UsernameValidation, Validation, VerificationMethod,
-    },
+    crd::{Auth0ConnectionSpec, Auth0ConnectionStatus, EnabledClient, EnabledClientsPolicy, LocalRef, Purpose},
     plan::{ObjectKind, References, unset::Defaults},
 };
-use proptest::{collection::vec, prelude::*, sample::subsequence};
+use proptest::{prelude::*, sample::subsequence};
 use serde_json::json;
 use std::collections::BTreeMap;
 use tokio::runtime::Runtime;
+
+/// Cases of databases, and of each of the other strategies.
+const DATABASES: u32 = 640;
+const OTHERS: u32 = 60;
 
 /// More than fit into one call.
 const CLIENTS: usize = 55;
@@ -34,14 +30,24 @@ impl Subject for Auth0ConnectionSpec {
     const SHOWN_ONCE_SET: Defaults = &[
         ("/options/attributes/email/unique", || json!(true)),
         ("/options/attributes/email/verification_method", || json!("link")),
+        // Added to whatever older option there is for passwords.
+        ("/options/passwordPolicy", || json!("good")),
+        // In the order in which the flags came to be.
+        ("/options/scope", || json!(["profile", "email"])),
+        ("/authentication/active", || json!(true)),
+        ("/connected_accounts/active", || json!(false)),
+        ("/show_as_button", || json!(false)),
     ];
+
+    const GOES: &'static [&'static str] =
+        &["/options/mfa", "/options/password_options", "/options/authentication_methods", "/options/passkey_options"];
 
     fn ids(status: &Auth0ConnectionStatus) -> Vec<(ObjectKind, String)> {
         status.common.id.iter().map(|id| (ObjectKind::Connection, id.clone())).collect()
     }
 
     /// Two calls change up to 100 clients.
-    fn most_writes(before: &Wish, after: &Wish) -> BTreeMap<&'static str, usize> {
+    fn most_writes(&self, before: &Wish, after: &Wish) -> BTreeMap<&'static str, usize> {
         if before.is_empty() {
             return [("POST connections", 1), ("PATCH connections/clients", 2)].into();
         }
@@ -61,18 +67,30 @@ fn a_connection_converges_in_one_pass() {
         }
         clients
     });
-    let step = |spec| Step { spec, references: References { api_clients: clients.clone(), ..References::default() } };
-    // A name once chosen stays; an address that is not unique too.
-    let seeds = (maybe("[a-zA-Z0-9]{1,20}(-[a-zA-Z0-9]{1,9}){0,2}"), spec(), spec());
-    converges(&runtime, &world, step(least()), &seeds, |(name, first, mut second), number| {
-        let name = name.map(|name| format!("{name}-{number}"));
-        keep_uniqueness(&first, &mut second);
-        [first, second, least()].map(|spec| step(Auth0ConnectionSpec { name: name.clone(), ..spec }))
-    });
+    let step = |mut spec: Auth0ConnectionSpec| {
+        for client in spec.enabled_clients.iter_mut().flatten() {
+            let by_id = client.api_ref.as_ref().and_then(|LocalRef { name }| clients.get(name.strip_prefix("id-of-")?));
+            if let Some(id) = by_id {
+                *client = EnabledClient { api_ref: None, client_id: Some(id.clone()) };
+            }
+        }
+        let references = References { api_clients: clients.clone(), secrets: secrets(), ..References::default() };
+        Step { spec, references }
+    };
+    for (strategy, cases) in [("auth0", DATABASES)].into_iter().chain(STRATEGIES.map(|strategy| (strategy, OTHERS))) {
+        // A name once chosen stays; an address that is not unique too.
+        let seeds = (maybe("[a-zA-Z0-9]{1,20}(-[a-zA-Z0-9]{1,9}){0,2}"), spec(strategy), spec(strategy));
+        converges(&runtime, &world, cases, step(least(strategy)), &seeds, |(name, first, mut second), number| {
+            let name = name.map(|name| format!("{name}-{number}"));
+            keep_uniqueness(&first, &mut second);
+            let specs = [first, second, least(strategy)];
+            specs.map(|spec| step(Auth0ConnectionSpec { name: name.clone(), ..spec }))
+        });
+    }
 }
 
-fn least() -> Auth0ConnectionSpec {
-    serde_json::from_value(json!({})).unwrap()
+fn least(strategy: &str) -> Auth0ConnectionSpec {
+    serde_json::from_value(json!({ "strategy": strategy })).unwrap()
 }
 
 /// Whether addresses are unique is settled when a connection is made (recorded).
@@ -84,280 +102,53 @@ fn keep_uniqueness(first: &Auth0ConnectionSpec, second: &mut Auth0ConnectionSpec
     }
 }
 
-fn spec() -> impl Strategy<Value = Auth0ConnectionSpec> {
+fn spec(strategy: &'static str) -> impl Strategy<Value = Auth0ConnectionSpec> {
+    let for_enterprise = if ENTERPRISE.contains(&strategy) { flag() } else { Just(None).boxed() };
+    let for_databases = if strategy == "auth0" { maybe(database()) } else { Just(None).boxed() };
     let purpose = || maybe(any::<bool>().prop_map(|active| Purpose { active }));
-    let first = (maybe(line(128)), maybe(list(word(255))), flag(), maybe(strings()), purpose(), purpose());
+    let first =
+        (maybe(line(128)), maybe(list(word(255))), flag(), maybe(strings()), purpose(), purpose(), tenant_ref());
     let second = (
-        maybe(database()),
-        maybe(options()),
+        for_databases,
+        options(strategy),
         maybe(enabled_clients()),
         maybe(one_of([EnabledClientsPolicy::Additive, EnabledClientsPolicy::Exclusive])),
         flag(),
+        for_enterprise,
+        policies(),
     );
-    (first, second).prop_map(|(first, second)| {
-        let (display_name, realms, is_domain_connection, metadata, authentication, connected_accounts) = first;
-        let (database, options, enabled_clients, enabled_clients_policy, enable_management_client) = second;
+    (first, second).prop_map(move |(first, second)| {
+        let (display_name, realms, is_domain_connection, metadata, authentication, accounts, tenant_ref) = first;
+        let (database, (options, options_from), clients, clients_policy, management, show_as_button, policies) = second;
         Auth0ConnectionSpec {
-            tenant_ref: None,
+            tenant_ref,
             name: None,
-            strategy: "auth0".to_owned(),
+            strategy: strategy.to_owned(),
             display_name,
             realms,
             is_domain_connection,
-            // For enterprise strategies only.
-            show_as_button: None,
+            show_as_button,
             metadata,
             authentication,
-            connected_accounts,
+            connected_accounts: accounts,
             database,
             options,
-            options_from: None,
-            enabled_clients,
-            enabled_clients_policy,
-            enable_management_client,
-            policies: Policies::default(),
+            options_from,
+            enabled_clients: clients,
+            enabled_clients_policy: clients_policy,
+            enable_management_client: management,
+            policies,
         }
     })
 }
 
-/// Options that `database` does not have.
-fn options() -> impl Strategy<Value = FreeForm> {
-    (free_form(), prop::collection::btree_map(key(), free_form(), 0..2)).prop_map(|(mut options, nested)| {
-        options.extend(nested.into_iter().map(|(key, value)| (key, value.into())));
-        options
-    })
-}
-
+/// By the name of an Auth0Api, or by id.
 fn enabled_clients() -> impl Strategy<Value = Vec<EnabledClient>> {
-    let all: Vec<_> = (0..CLIENTS).map(|number| format!("api-{number}")).collect();
+    let name = |number| if number % 3 == 0 { format!("id-of-api-{number}") } else { format!("api-{number}") };
+    let all: Vec<_> = (0..CLIENTS).map(name).collect();
     let few = subsequence(all.clone(), 0..4);
     prop_oneof![9 => few, 1 => Just(all)].prop_map(|names| {
         let client = |name| EnabledClient { api_ref: Some(LocalRef { name }), client_id: None };
         names.into_iter().map(client).collect()
-    })
-}
-
-fn database() -> impl Strategy<Value = DatabaseOptions> {
-    let passwords = (
-        maybe(one_of([
-            PasswordPolicy::None,
-            PasswordPolicy::Low,
-            PasswordPolicy::Fair,
-            PasswordPolicy::Good,
-            PasswordPolicy::Excellent,
-        ])),
-        maybe(maybe(number(1, 128)).prop_map(|min_length| PasswordComplexityOptions { min_length })),
-        maybe((any::<bool>(), maybe(number(0, 24))).prop_map(|(enable, size)| PasswordHistory { enable, size })),
-        maybe(
-            (any::<bool>(), maybe(list(line(50))))
-                .prop_map(|(enable, dictionary)| PasswordDictionary { enable, dictionary }),
-        ),
-        maybe(any::<bool>().prop_map(|enable| PasswordNoPersonalInfo { enable })),
-        maybe(password_options()),
-    );
-    let names = prop_oneof![
-        1 => (flag(), maybe(validation())).prop_map(|(requires_username, validation)| (requires_username, validation, None)),
-        1 => attributes().prop_map(|attributes| (None, None, Some(attributes))),
-    ];
-    let rest = (
-        maybe(Just(vec![Precedence::Email, Precedence::PhoneNumber, Precedence::Username]).prop_shuffle()),
-        flag(),
-        flag(),
-        flag(),
-        flag(),
-        flag(),
-        maybe(scripts()),
-        maybe(authentication_methods()),
-        maybe(passkey_options()),
-        maybe((flag(), flag()).prop_map(|(active, return_enroll_settings)| Mfa { active, return_enroll_settings })),
-        maybe(list(word(255))),
-    );
-    (passwords, names, rest).prop_map(|(passwords, names, rest)| {
-        let (policy, complexity, history, dictionary, no_personal_info, password_options) = passwords;
-        let (requires_username, validation, attributes) = names;
-        let (
-            precedence,
-            no_signup,
-            brute_force,
-            no_change,
-            import,
-            customization,
-            scripts,
-            methods,
-            passkey,
-            mfa,
-            attrs,
-        ) = rest;
-        DatabaseOptions {
-            password_policy: policy,
-            password_complexity_options: complexity,
-            password_history: history,
-            password_dictionary: dictionary,
-            password_no_personal_info: no_personal_info,
-            password_options,
-            requires_username,
-            validation,
-            attributes,
-            precedence,
-            disable_signup: no_signup,
-            brute_force_protection: brute_force,
-            disable_self_service_change_password: no_change,
-            import_mode: import,
-            enabled_database_customization: customization,
-            custom_scripts: scripts,
-            authentication_methods: methods,
-            passkey_options: passkey,
-            mfa,
-            non_persistent_attrs: attrs,
-        }
-    })
-}
-
-fn password_options() -> impl Strategy<Value = PasswordOptions> {
-    let repeated = || maybe(one_of([RepeatedCharacters::Allow, RepeatedCharacters::Block]));
-    let types =
-        [CharacterType::Uppercase, CharacterType::Lowercase, CharacterType::Number, CharacterType::Special].to_vec();
-    let complexity = (
-        maybe(number(1, 72)),
-        maybe(subsequence(types, 0..=4)),
-        maybe(one_of([CharacterTypeRule::All, CharacterTypeRule::ThreeOfFour])),
-        repeated(),
-        repeated(),
-        maybe(one_of([MaxLengthExceeded::Truncate, MaxLengthExceeded::Error])),
-    )
-        .prop_map(|(min_length, character_types, rule, identical, sequential, too_long)| PasswordComplexity {
-            min_length,
-            // Three of four needs all four to choose from.
-            character_type_rule: rule.filter(|rule| {
-                *rule == CharacterTypeRule::All || character_types.as_ref().is_some_and(|types| types.len() == 4)
-            }),
-            character_types,
-            identical_characters: identical,
-            sequential_characters: sequential,
-            max_length_exceeded: too_long,
-        });
-    let dictionary =
-        (flag(), maybe(one_of([DefaultDictionary::En10k, DefaultDictionary::En100k])), maybe(list(line(50))))
-            .prop_map(|(active, default, custom)| PasswordDictionaryRule { active, default, custom });
-    let history = (flag(), maybe(number(1, 24))).prop_map(|(active, size)| PasswordHistoryRule { active, size });
-    let profile_data = (flag(), maybe(vec(line(100), 0..3)))
-        .prop_map(|(active, blocked_fields)| PasswordProfileDataRule { active, blocked_fields });
-    (maybe(complexity), maybe(dictionary), maybe(history), maybe(profile_data)).prop_map(
-        |(complexity, dictionary, history, profile_data)| PasswordOptions {
-            complexity,
-            dictionary,
-            history,
-            profile_data,
-        },
-    )
-}
-
-fn validation() -> impl Strategy<Value = Validation> {
-    let length = (number(1, 128), number(1, 128))
-        .prop_map(|(one, other)| UsernameLength { min: one.min(other), max: one.max(other) });
-    maybe(length).prop_map(|username| Validation { username })
-}
-
-/// One is an active identifier; who must have one must enter it on signup (recorded refusals otherwise).
-fn attributes() -> impl Strategy<Value = Attributes> {
-    let status = || maybe(one_of([SignupStatus::Required, SignupStatus::Optional, SignupStatus::Inactive]));
-    let verification = || maybe(flag().prop_map(|active| SignupVerification { active }));
-    let signup =
-        move || maybe((status(), verification()).prop_map(|(status, verification)| Signup { status, verification }));
-    let required = |status: Option<SignupStatus>, required: Option<bool>| {
-        required.filter(|required| !required || matches!(status, None | Some(SignupStatus::Required)))
-    };
-    let email = (
-        maybe(
-            (flag(), maybe(one_of([EmailMethod::Password, EmailMethod::EmailOtp])))
-                .prop_map(|(active, default_method)| EmailIdentifier { active, default_method }),
-        ),
-        flag(),
-        flag(),
-        maybe(one_of([VerificationMethod::Link, VerificationMethod::Otp])),
-        signup(),
-    )
-        .prop_map(move |(identifier, unique, profile_required, verification_method, signup)| EmailAttribute {
-            identifier,
-            unique,
-            profile_required: required(signup.as_ref().and_then(|signup| signup.status), profile_required),
-            verification_method,
-            signup,
-        });
-    let phone = (
-        maybe(
-            (flag(), maybe(one_of([PhoneMethod::Password, PhoneMethod::PhoneOtp])))
-                .prop_map(|(active, default_method)| PhoneIdentifier { active, default_method }),
-        ),
-        flag(),
-        signup(),
-    )
-        .prop_map(move |(identifier, profile_required, signup)| PhoneAttribute {
-            identifier,
-            profile_required: required(signup.as_ref().and_then(|signup| signup.status), profile_required),
-            signup,
-        });
-    let username = (flag(), maybe(status().prop_map(|status| UsernameSignup { status })), maybe(username_validation()))
-        .prop_map(move |(profile_required, signup, validation)| UsernameAttribute {
-            identifier: Some(Identifier { active: Some(true) }),
-            profile_required: required(signup.as_ref().and_then(|signup| signup.status), profile_required),
-            signup,
-            validation,
-        });
-    (maybe(email), maybe(phone), username).prop_map(|(email, phone_number, username)| Attributes {
-        email,
-        phone_number,
-        username: Some(username),
-    })
-}
-
-fn username_validation() -> impl Strategy<Value = UsernameValidation> {
-    let types = (flag(), flag()).prop_map(|(email, phone_number)| UsernameTypes { email, phone_number });
-    (maybe(number(1, 64)), maybe(number(64, 128)), maybe(types)).prop_map(|(min_length, max_length, allowed_types)| {
-        UsernameValidation { min_length, max_length, allowed_types }
-    })
-}
-
-fn scripts() -> impl Strategy<Value = CustomScripts> {
-    let script = || maybe("function login\\(email, é\\) \\{\n\treturn '[a-z]';\n\\}\n{0,2}");
-    let many = (script(), script(), script(), script(), script());
-    (many, (script(), script(), script(), script())).prop_map(|(first, second)| {
-        let (login, get_user, create, verify, change_password) = first;
-        let (delete, change_username, change_email, change_phone_number) = second;
-        CustomScripts {
-            login,
-            get_user,
-            create,
-            verify,
-            change_password,
-            delete,
-            change_username,
-            change_email,
-            change_phone_number,
-        }
-    })
-}
-
-fn authentication_methods() -> impl Strategy<Value = AuthenticationMethods> {
-    let enablement = || maybe(flag().prop_map(|enabled| Enablement { enabled }));
-    let password = (
-        flag(),
-        maybe(one_of([PasswordApiBehavior::Required, PasswordApiBehavior::Optional])),
-        maybe(one_of([PasswordSignupBehavior::Allow, PasswordSignupBehavior::Block])),
-    )
-        .prop_map(|(enabled, api_behavior, signup_behavior)| PasswordMethod {
-            enabled,
-            api_behavior,
-            signup_behavior,
-        });
-    (maybe(password), enablement(), enablement(), enablement()).prop_map(|(password, passkey, email_otp, phone_otp)| {
-        AuthenticationMethods { password, passkey, email_otp, phone_otp }
-    })
-}
-
-fn passkey_options() -> impl Strategy<Value = PasskeyOptions> {
-    let ui = maybe(one_of([PasskeyChallengeUi::Both, PasskeyChallengeUi::Autofill, PasskeyChallengeUi::Button]));
-    (ui, flag(), flag()).prop_map(|(challenge_ui, progressive_enrollment_enabled, local_enrollment_enabled)| {
-        PasskeyOptions { challenge_ui, progressive_enrollment_enabled, local_enrollment_enabled }
     })
 }

@@ -3,7 +3,7 @@
 use crate::support::tenant as emulated;
 use auth0_operator::{
     plan::{
-        Call, ConnectionReference, Depth, ExistingOutput, Fields, Managed, ObjectKind, Output, Owner, Plan, Read,
+        Body, Call, ConnectionReference, Depth, ExistingOutput, Fields, Managed, ObjectKind, Output, Owner, Plan, Read,
         Reason, References, Refusal, Remote, Rotation, SentSecret, Situation, TenantFacts, digest,
         fingerprint::{Key, Purpose},
     },
@@ -99,12 +99,13 @@ impl World {
     }
 
     /// A connection of somebody's, which the operator's client is enabled for.
-    pub(crate) async fn connection(&self, name: &str, options: Value) -> ConnectionReference {
+    pub(crate) async fn connection(&self, name: &str, strategy: &str, options: Value) -> ConnectionReference {
         let body = json!({
-            "name": name, "strategy": "auth0", "options": options, "enabled_clients": ["management"],
+            "name": name, "strategy": strategy, "options": options, "enabled_clients": ["management"],
         });
         self.emulator.call(Method::POST, "connections", body).await;
-        ConnectionReference { name: name.to_owned(), strategy: "auth0".to_owned(), is_password_optional: false }
+        let is_password_optional = options["authentication_methods"]["password"]["api_behavior"] == "optional";
+        ConnectionReference { name: name.to_owned(), strategy: strategy.to_owned(), is_password_optional }
     }
 
     /// The id of a client of somebody's.
@@ -169,12 +170,14 @@ impl<M: Managed> Resource<M> {
     }
 
     /// The objects as the spec would make them in an empty tenant, in Auth0's names.
-    pub(crate) fn wish(&self, world: &World) -> Vec<(ObjectKind, Fields)> {
+    pub(crate) async fn wish(&self, world: &World) -> Vec<(ObjectKind, Body)> {
         let anew = Self { status: M::Status::default(), ..self.copy() };
-        let plan = anew.plan(world, &Knowledge::new(Freshness::Known)).unwrap();
+        let mut knowledge = Knowledge::new(Freshness::Known);
+        anew.observe(world, &mut knowledge).await.unwrap();
+        let plan = anew.plan(world, &knowledge).unwrap();
         let body = |call: Call| match call {
-            Call::Create { kind, body } => Some((kind, body.fields)),
-            Call::CreateGrant { fields, .. } => Some((ObjectKind::ClientGrant, fields)),
+            Call::Create { kind, body } => Some((kind, body)),
+            Call::CreateGrant { fields, .. } => Some((ObjectKind::ClientGrant, fields.into())),
             Call::Update { .. } | Call::Delete { .. } | Call::EnableClients { .. } => None,
         };
         plan.calls.into_iter().filter_map(body).collect()

@@ -1,6 +1,6 @@
 //! Values as people write them, and those that trip who compares: unicode, both cases, empty things, ends of ranges.
 
-use auth0_operator::crd::FreeForm;
+use auth0_operator::crd::{AdoptionPolicy, DeletionPolicy, DriftPolicy, FreeForm, Policies, TenantRef};
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Union};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Debug};
@@ -100,4 +100,26 @@ pub(crate) fn free_form() -> impl Strategy<Value = FreeForm> {
         ])
     });
     prop::collection::btree_map(key(), value, 0..4).prop_map(|members| members.into_iter().collect())
+}
+
+/// Which tenant: the controller's business.
+pub(crate) fn tenant_ref() -> BoxedStrategy<Option<TenantRef>> {
+    maybe(maybe("[a-z]{3}").prop_map(|namespace| TenantRef { name: "default".to_owned(), namespace }))
+}
+
+/// What shall be done about what others did or do: nobody does anything here.
+pub(crate) fn policies() -> BoxedStrategy<Policies> {
+    let adoption = maybe(one_of([AdoptionPolicy::Fail, AdoptionPolicy::Adopt]));
+    let deletion = maybe(one_of([DeletionPolicy::Delete, DeletionPolicy::Orphan]));
+    let drift = maybe(one_of([DriftPolicy::Correct, DriftPolicy::Warn]));
+    // Who is suspended gets no pass.
+    let suspend = maybe(Just(false));
+    (adoption, deletion, drift, suspend)
+        .prop_map(|(adoption_policy, deletion_policy, drift_policy, suspend)| Policies {
+            adoption_policy,
+            deletion_policy,
+            drift_policy,
+            suspend,
+        })
+        .boxed()
 }
