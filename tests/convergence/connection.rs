@@ -39,8 +39,7 @@ impl Subject for Auth0ConnectionSpec {
         ("/show_as_button", || json!(false)),
     ];
 
-    const GOES: &'static [&'static str] =
-        &["/options/mfa", "/options/password_options", "/options/authentication_methods", "/options/passkey_options"];
+    const GOES: &'static [&'static str] = &["/options/mfa", "/options/password_options"];
 
     fn ids(status: &Auth0ConnectionStatus) -> Vec<(ObjectKind, String)> {
         status.common.id.iter().map(|id| (ObjectKind::Connection, id.clone())).collect()

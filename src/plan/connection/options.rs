@@ -35,6 +35,20 @@ const OF_CERTIFICATE: [&str; 4] = ["cert", "expires", "subject", "thumbprints"];
 /// What Auth0 adds to the e-mail attribute of a database (recorded).
 const OF_EMAIL: [&str; 2] = ["unique", "verification_method"];
 
+/// What stands in objects that Auth0 fills in only as a whole (recorded), by its place.
+const DEFAULTS: [(&str, fn() -> Value); 10] = [
+    ("/authentication_methods/password/enabled", || json!(true)),
+    ("/authentication_methods/password/api_behavior", || json!("required")),
+    ("/authentication_methods/password/signup_behavior", || json!("allow")),
+    ("/authentication_methods/passkey/enabled", || json!(false)),
+    ("/authentication_methods/email_otp/enabled", || json!(false)),
+    ("/authentication_methods/phone_otp/enabled", || json!(false)),
+    ("/passkey_options/challenge_ui", || json!("both")),
+    ("/passkey_options/progressive_enrollment_enabled", || json!(true)),
+    ("/passkey_options/local_enrollment_enabled", || json!(true)),
+    ("/connection_settings/pkce", || json!("auto")),
+];
+
 /// Whether the options can be as the spec wants them, whatever the tenant holds.
 pub(super) fn check(spec: &Auth0ConnectionSpec) -> Result<(), Refusal> {
     let mut untyped = spec.options.clone().unwrap_or_default();
@@ -119,7 +133,7 @@ pub(super) fn change(
     let mut whole = shown.clone();
     overlay(&mut whole, wanted);
     drop_completed_email(&mut whole, &self::wanted(spec)?, wanted);
-    keep_protection(&spec.strategy, &mut whole, wanted);
+    put_back_defaults(&spec.strategy, &mut whole, wanted);
     if whole.contains_key("signingCert") || wanted.contains_key("signingCert") {
         OF_CERTIFICATE.iter().for_each(|key| drop(whole.remove(*key)));
     }
@@ -214,8 +228,16 @@ fn overlay(have: &mut Fields, want: &Fields) {
     drop_nulls(have);
 }
 
-/// Puts back what protects a new connection by itself, and is not put back by Auth0 where options are replaced (recorded).
-fn keep_protection(strategy: &str, whole: &mut Fields, wanted: &Fields) {
+/// Puts back what a new connection has by itself and Auth0 does not put back where options are replaced (recorded): else what was
+/// off would stay off, or worse, after it left the spec. What leaves as a whole Auth0 fills in as a whole.
+fn put_back_defaults(strategy: &str, whole: &mut Fields, wanted: &Fields) {
+    for (place, default) in DEFAULTS {
+        let key = place.split('/').nth(1).unwrap_or_default();
+        let has_left = pointer::find(wanted, place) == Some(&Value::Null) && pointer::find(whole, place).is_none();
+        if has_left && whole.contains_key(key) {
+            pointer::put(whole, place, default());
+        }
+    }
     match strategy {
         // A PATCH without them switches PKCE off.
         "oidc" | "okta" => {

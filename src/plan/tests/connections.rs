@@ -164,6 +164,32 @@ fn an_option_that_leaves_the_spec_takes_with_it_what_auth0_made_of_it_and_leaves
 }
 
 #[test]
+fn a_login_method_that_leaves_the_spec_is_as_in_a_new_database_again() {
+    let methods =
+        |password: Value| json!({"authentication_methods": {"password": password, "passkey": {"enabled": true}}});
+    let mut connection = Case::<Auth0ConnectionSpec>::new(
+        "{strategy: auth0, name: Orders, enableManagementClient: false, \
+         database: {disableSignup: true, authenticationMethods: {password: {enabled: false}}}}",
+    );
+    connection.status.common.id = Some("con_1".into());
+    connection.status.common.managed = connection.spec.managed(&owner());
+    connection.spec.database.as_mut().unwrap().authentication_methods = None;
+    for (case, shown, expected) in [
+        ("beside others", methods(json!({"enabled": false})), methods(json!({"enabled": true}))),
+        ("alone, Auth0 fills in all", json!({"authentication_methods": {"password": {"enabled": false}}}), json!({})),
+    ] {
+        let mut object = self::shown(&shown);
+        object["strategy"] = "auth0".into();
+        let tenant = Tenant::default().with(ObjectKind::Connection, object);
+        let plan = connection.plan(&tenant, Depth::KnownIds).unwrap();
+        let [Call::Update { body, .. }] = plan.calls.as_slice() else { panic!("{case}: {plan:?}") };
+        let mut expected = fields(expected);
+        expected.insert("disable_signup".to_owned(), true.into());
+        assert_eq!(body.fields["options"], Value::Object(expected), "{case}");
+    }
+}
+
+#[test]
 fn an_email_attribute_that_leaves_the_spec_goes_with_what_auth0_added_to_it() {
     let username = json!({"identifier": {"active": true}});
     let added = json!({"unique": true, "verification_method": "link"});
