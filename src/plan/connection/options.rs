@@ -9,6 +9,7 @@ use super::super::{
     diff, fingerprint,
     fingerprint::Relation,
     pointer,
+    unset::Defaults,
 };
 use super::{View, database_options};
 use crate::crd::{Auth0ConnectionSpec, OptionFrom};
@@ -36,7 +37,7 @@ const OF_CERTIFICATE: [&str; 4] = ["cert", "expires", "subject", "thumbprints"];
 const OF_EMAIL: [&str; 2] = ["unique", "verification_method"];
 
 /// What stands in objects that Auth0 fills in only as a whole (recorded), by its place.
-const DEFAULTS: [(&str, fn() -> Value); 10] = [
+const DEFAULTS: Defaults = &[
     ("/authentication_methods/password/enabled", || json!(true)),
     ("/authentication_methods/password/api_behavior", || json!("required")),
     ("/authentication_methods/password/signup_behavior", || json!("allow")),
