@@ -281,7 +281,8 @@ impl<K: Kind> Pass<K> {
             }
             for read in reads {
                 // That something was not there a while ago says nothing where an attempt may have made it since.
-                let is_anew = knowledge.depth == Depth::NaturalKeys || knowledge.doubted.contains(&read);
+                let is_sought = || self.spec().finders(&self.owner).contains(&read);
+                let is_anew = knowledge.depth == Depth::NaturalKeys && is_sought() || knowledge.doubted.contains(&read);
                 let freshness = if is_anew { Freshness::Anew } else { self.freshness };
                 let answer = tenant.read(&read, freshness, &self.asker).await?;
                 match answer.provenance {
