@@ -101,9 +101,11 @@ async fn measure(args: Args) -> Result<usize> {
     scenario.sort_unstable();
     scenario.dedup();
     let mut report = Report::default();
-    let mut stage = Stage::set_up(objects as usize, Duration::from_millis(latency)).await?;
+    let creates = scenario.first() == Some(&Scenario::Create);
+    let first_plan = if creates { plan } else { Rate::Unlimited };
+    let mut stage = Stage::set_up(objects as usize, first_plan, Duration::from_millis(latency)).await?;
     report.headline(&format!("{}, plan {plan:?}, {latency} ms of latency", stage.mix));
-    if scenario.first() == Some(&Scenario::Create) {
+    if creates {
         scenarios::create::create(&mut stage, plan, &mut report).await?;
         scenario.remove(0);
     } else {
@@ -118,7 +120,7 @@ async fn measure(args: Args) -> Result<usize> {
             Scenario::Lone => scenarios::single::lone(&mut stage, samples, &mut report).await?,
             Scenario::Cold => scenarios::create::cold(&mut stage, &mut report).await?,
             Scenario::Rest => scenarios::rest::rest(&mut stage, Duration::from_secs(rest), &mut report).await?,
-            Scenario::Edit => scenarios::single::edit(&mut stage, samples, &mut report).await?,
+            Scenario::Edit => scenarios::single::edit(&mut stage, samples, plan, &mut report).await?,
             Scenario::Drift => scenarios::drift::drift(&mut stage, samples, &mut report).await?,
             Scenario::Delay => scenarios::drift::delay(&mut stage, samples, &mut report).await?,
             Scenario::Drop => scenarios::drift::drop(&mut stage, samples, &mut report).await?,

@@ -91,6 +91,8 @@ pub(crate) fn api(number: &str) -> Value {
                 { "value": "add:numbers", "description": "Add numbers" },
                 { "value": "subtract:numbers", "description": "Subtract numbers" },
             ],
+            // Written, since what is not written is not looked after.
+            "client": { "name": format!("Load {number} (Non Interactive)") },
         }),
     )
 }

@@ -15,6 +15,16 @@ struct Bucket {
     per_minute: u32,
 }
 
+/// A plan's name, as the emulator takes it.
+pub(crate) fn name_of(plan: Rate) -> &'static str {
+    match plan {
+        Rate::Unlimited => "unlimited",
+        Rate::Free => "free",
+        Rate::SelfService => "self-service",
+        Rate::Enterprise => "enterprise",
+    }
+}
+
 /// How long calls take at least: (calls − burst) / (share × rate), for the bucket where that is the most.
 pub(crate) struct Least {
     pub(crate) seconds: f64,

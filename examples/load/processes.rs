@@ -1,7 +1,7 @@
 //! The operator and the tenant as processes of their own. Both end with this program, however it ends.
 
-use crate::Result;
-use auth0_emulator::{Config, Emulator};
+use crate::{Result, plan::name_of};
+use auth0_emulator::{Config, Emulator, Rate};
 use auth0_operator::cli;
 use std::{
     env, fs,
@@ -21,13 +21,14 @@ pub(crate) fn be_operator() -> ExitCode {
     cli::run_from(env::args_os())
 }
 
-/// What `auth0-emulator` does; the arguments are the tenant's domain and the latency in milliseconds.
+/// What `auth0-emulator` does; the arguments are the tenant's domain, its plan, and the latency in milliseconds.
 pub(crate) fn be_emulator() -> ExitCode {
     end_with_parent();
     let mut arguments = env::args().skip(2);
     let domain = arguments.next().unwrap_or_default();
+    let rate = arguments.next().and_then(|plan| plan.parse().ok()).unwrap_or_default();
     let latency = arguments.next().and_then(|latency| latency.parse().ok()).unwrap_or_default();
-    let config = Config { domain, latency: Duration::from_millis(latency), ..Config::default() };
+    let config = Config { domain, rate, latency: Duration::from_millis(latency), ..Config::default() };
     let serve = async {
         let emulator = Emulator::start(config).await?;
         println!("{}", emulator.url());
@@ -82,9 +83,9 @@ pub(crate) struct TenantProcess {
 }
 
 impl TenantProcess {
-    pub(crate) fn start(domain: &str, latency: Duration) -> Result<Self> {
+    pub(crate) fn start(domain: &str, plan: Rate, latency: Duration) -> Result<Self> {
         let mut command = Command::new(env::current_exe()?);
-        command.args(["emulator", domain, &latency.as_millis().to_string()]).stdout(Stdio::piped());
+        command.args(["emulator", domain, name_of(plan), &latency.as_millis().to_string()]).stdout(Stdio::piped());
         let mut kept = Kept::spawn(&mut command)?;
         let mut url = String::new();
         let output = kept.process.stdout.take().ok_or("the emulator has no standard output")?;

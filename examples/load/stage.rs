@@ -9,6 +9,7 @@ use crate::{
     seen::Seen,
     tenant::Tenant,
 };
+use auth0_emulator::Rate;
 use controlplane::ControlPlane;
 use kube::Client;
 use std::{
@@ -38,11 +39,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Starts everything and waits until the tenant is Ready, without any resources.
-    pub(crate) async fn set_up(objects: usize, latency: Duration) -> Result<Self> {
+    pub(crate) async fn set_up(objects: usize, plan: Rate, latency: Duration) -> Result<Self> {
         let control_plane = ControlPlane::start().await?;
         let kubernetes = control_plane.client();
         kubernetes::prepare(&kubernetes).await?;
-        let tenant_process = TenantProcess::start(DOMAIN, latency)?;
+        let tenant_process = TenantProcess::start(DOMAIN, plan, latency)?;
         let tenant = Tenant::new(&tenant_process.url);
         let seen = Seen::start(&kubernetes)?;
         let operator = Operator::start(control_plane.kubeconfig())?;

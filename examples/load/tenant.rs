@@ -1,6 +1,6 @@
 //! The tenant from outside: its control interface, and somebody else who changes it.
 
-use crate::{Result, calls::Call, manifests::DOMAIN};
+use crate::{Result, calls::Call, manifests::DOMAIN, plan::name_of};
 use auth0_emulator::Rate;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -27,13 +27,7 @@ impl Tenant {
 
     /// From now on, the limits of a plan, with all buckets full.
     pub(crate) async fn limit(&self, plan: Rate) -> Result<()> {
-        let plan = match plan {
-            Rate::Unlimited => "unlimited",
-            Rate::Free => "free",
-            Rate::SelfService => "self-service",
-            Rate::Enterprise => "enterprise",
-        };
-        self.control(Method::PUT, "rate", Some(json!({ "rate": plan }))).await?;
+        self.control(Method::PUT, "rate", Some(json!({ "rate": name_of(plan) }))).await?;
         Ok(())
     }
 
@@ -106,7 +100,8 @@ impl Somebody {
         let (id, secret) = (client["client_id"].as_str(), client["client_secret"].as_str());
         let (id, secret) = (id.ok_or("a client without id")?, secret.ok_or("a client without secret")?);
         let scopes = ["resource_servers", "clients", "client_grants", "connections", "connections_options", "users"];
-        let scopes: Vec<_> = scopes.iter().flat_map(|of| [format!("read:{of}"), format!("update:{of}")]).collect();
+        let scopes = scopes.iter().flat_map(|of| [format!("read:{of}"), format!("update:{of}")]);
+        let scopes: Vec<_> = scopes.chain(["update:users_app_metadata".to_owned()]).collect();
         let grant = json!({ "client_id": id, "audience": audience, "scope": scopes });
         operator.send(Method::POST, "client-grants", &grant).await?;
         let token = self::token(tenant, id, secret, &audience).await?;

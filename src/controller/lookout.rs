@@ -25,7 +25,7 @@ use std::{
 use tokio::sync::{Notify, watch};
 
 /// Changes to one object often come in numbers: its resource is woken once, so long after the first.
-const DEBOUNCE: Duration = Duration::from_secs(2);
+const DEBOUNCE: Duration = Duration::from_secs(1);
 /// After a sweep that could not look at everything, the next comes after so long, then after twice and three times so long.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// Without leave to read the log, everything is looked at so often.

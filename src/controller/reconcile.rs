@@ -238,7 +238,7 @@ impl<K: Kind> Pass<K> {
                     let generation = self.generation();
                     let mut verdicts = Verdicts::of(K::Wish::common_mut(&mut self.status));
                     verdicts.end(&Refusal::new(Reason::Pending, message), generation, Timestamp::now());
-                    self.write_status(false).await?;
+                    Box::pin(self.write_status(false)).await?;
                 }
                 turn.await
             }

@@ -185,6 +185,8 @@ impl Bucket {
         self.fill(share, now);
         match self.pace {
             Pace::Unknown if in_flight > 0 => Turn::AfterAnswer,
+            // However slow they are, they may all arrive at once, and find no more than a full bucket.
+            Pace::Limited { limit, .. } if in_flight >= limit => Turn::AfterAnswer,
             Pace::Unknown | Pace::Unlimited => Turn::Now,
             Pace::Limited { limit, per_second, tokens, .. } => {
                 // A sweep leaves one for whoever comes.
@@ -346,6 +348,15 @@ mod tests {
         let wait = (next - now).as_secs_f64();
         assert!((wait - 1.0 / (0.8 * 16.0)).abs() < 0.001, "{wait}");
         assert_eq!(bucket.turn(Cause::Create, gone, 0.8, next), Turn::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_calls_are_under_way_than_a_full_bucket_takes() {
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        bucket.learn(standing(2, 1, 1), None, 0, now);
+        let later = now + Duration::from_secs(10);
+        assert_eq!(bucket.turn(Cause::User, 1, 0.8, later), Turn::Now);
+        assert_eq!(bucket.turn(Cause::User, 2, 0.8, later), Turn::AfterAnswer, "both may arrive only now");
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,7 +18,6 @@ use std::{
 /// Applies everything; three calls make an API, two a connection, one a user.
 pub(crate) async fn create(stage: &mut Stage, plan: Rate, report: &mut Report) -> Result<()> {
     report.headline("create: all are applied in one go");
-    stage.tenant.limit(plan).await?;
     let since = stage.tenant.now().await?;
     let kubernetes_before = kubernetes::requests(&stage.kubernetes).await?;
     let cpu_before = stage.operator.cpu()?;
