@@ -37,7 +37,7 @@ use std::{collections::BTreeSet, hash::BuildHasher, pin::pin, sync::Arc, time::D
 use tokio::time::Instant;
 
 /// After so long a wait, a resource that nobody has looked at says that it waits.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks after one object. Fails only where Kubernetes does.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>) -> Result<Action, Stop> {
