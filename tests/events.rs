@@ -30,17 +30,11 @@ async fn bench(name: &str) -> Bench {
     Bench::new(name).await
 }
 
-/// How many passes over resources of a kind ended Ready.
-async fn passes(kind: &str) -> u64 {
-    let metrics = operator().await.get("/metrics").await;
-    let name = format!("auth0_operator_passes_total{{kind=\"{kind}\",reason=\"Available\"}} ");
-    metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
-}
-
-/// Waits for so many more of them.
+/// Waits for so many more passes over resources of a kind that end Ready.
 async fn until_passes(tenant: &Tenant, kind: &str, more: u64) {
-    let enough = passes(kind).await + more;
-    tenant.until(&format!("{more} more passes over an {kind}"), async || passes(kind).await >= enough).await;
+    let operator = operator().await;
+    let enough = operator.passes(kind).await + more;
+    tenant.until(&format!("{more} more passes over an {kind}"), async || operator.passes(kind).await >= enough).await;
 }
 
 /// Type and reason of the events about an object so far, oldest first. Forces a pass, since the event of a pass is written

@@ -35,13 +35,6 @@ async fn apply_copies(bench: &Bench, suffix: &str) {
     }
 }
 
-/// How many passes ended Ready.
-async fn passes(operator: &Operator, kind: &str) -> u64 {
-    let metrics = operator.get("/metrics").await;
-    let name = format!("auth0_operator_passes_total{{kind=\"{kind}\",reason=\"Available\"}} ");
-    metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
-}
-
 #[tokio::test]
 async fn a_restart_reads_lists_and_what_lists_do_not_show_and_writes_nothing() {
     let cluster = Cluster::shared().await;
@@ -59,7 +52,7 @@ async fn a_restart_reads_lists_and_what_lists_do_not_show_and_writes_nothing() {
 
     let operator = Operator::start(cluster, Settings::default()).await;
     for kind in ["Auth0Api", "Auth0Connection", "Auth0User"] {
-        let are_done = async || passes(&operator, kind).await >= 3;
+        let are_done = async || operator.passes(kind).await >= 3;
         bench.tenant.until(&format!("a pass over each {kind}"), are_done).await;
     }
     let mut calls = bench.tenant.calls().await;

@@ -98,6 +98,13 @@ impl Operator {
         reqwest::get(url).await.unwrap().error_for_status().unwrap().text().await.unwrap()
     }
 
+    /// How many passes over resources of a kind ended Ready.
+    pub(crate) async fn passes(&self, kind: &str) -> u64 {
+        let metrics = self.get("/metrics").await;
+        let name = format!("auth0_operator_passes_total{{kind=\"{kind}\",reason=\"Available\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
+    }
+
     fn signal(&self, signal: &str) {
         let status = Command::new("kill").args(["-s", signal, &self.process]).status().unwrap();
         assert!(status.success(), "the operator is gone:\n{}", tail(""));
