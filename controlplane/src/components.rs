@@ -125,7 +125,8 @@ pub(crate) async fn start_controller_manager(
 fn start(name: &'static str, binaries: &Path, folder: &Folder, arguments: &[String]) -> Result<Process, Error> {
     let log = folder.path().join(format!("{name}.log"));
     Process::start(name, &binaries.join(name), log, folder, |command| {
-        command.args(arguments).current_dir(folder.path());
+        // Else kube-apiserver spends a fifth of its time collecting garbage of a heap that is small anyhow.
+        command.args(arguments).current_dir(folder.path()).env("GOGC", "200");
     })
 }
 

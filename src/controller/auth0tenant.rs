@@ -35,7 +35,7 @@ use std::{
 /// What passes over tenants share.
 pub(super) struct TenantContext {
     pub(super) shared: Arc<Shared>,
-    memory: Memory<Auth0TenantStatus>,
+    pub(super) memory: Memory<Auth0TenantStatus>,
 }
 
 impl TenantContext {
@@ -50,7 +50,7 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
     if !shared.ready().await {
         return Ok(Action::await_change());
     }
-    let (before, _) = context.memory.newest(&*tenant);
+    let (before, _) = context.memory.newest(&*tenant, &shared.stores.tenants);
     let mut status = before.clone();
     let is_ending = tenant.meta().deletion_timestamp.is_some();
     let settled = settle(shared, &tenant).await?;
@@ -142,11 +142,11 @@ async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0T
     }
     let secret_name = &spec.credentials.secret_ref.name;
     let secret = secret(shared, &namespace, secret_name).await?;
-    let client_id = value(secret.as_ref(), secret_name, "clientId")?;
-    let credentials = credentials(secret.as_ref(), secret_name)?;
+    let client_id = value(secret.as_deref(), secret_name, "clientId")?;
+    let credentials = credentials(secret.as_deref(), secret_name)?;
     if secret
         .iter()
-        .flat_map(ResourceExt::owner_references)
+        .flat_map(|secret| secret.owner_references())
         .any(|owner| owner.api_version.starts_with(&format!("{GROUP}/")))
     {
         return Err(Refusal::invalid(format!(
@@ -311,7 +311,7 @@ async fn write_end(
         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
         written => {
             let resource_version = written?.resource_version().unwrap_or_default();
-            context.memory.wrote(&tenant.uid().unwrap_or_default(), resource_version, status.clone());
+            context.memory.wrote(tenant, resource_version, status.clone(), &context.shared.stores.tenants);
         }
     }
     if is_transition(&before.conditions, &status.conditions, outcome.reason) {

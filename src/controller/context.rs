@@ -9,6 +9,7 @@ use super::{
     lookout::Culprits,
     memory::Memory,
     options::Options,
+    secrets::Secrets,
     stores::{Stores, Wakes},
     tenants::Tenants,
     turns::Turns,
@@ -19,7 +20,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client, Resource, ResourceExt,
     runtime::{
-        events::{Event, EventType, Recorder},
+        events::{Event, EventType, Recorder, Reporter},
         reflector::ObjectRef,
     },
 };
@@ -40,6 +41,10 @@ pub(super) struct Shared {
     pub(super) holds: Holds,
     pub(super) shutdown: CancellationToken,
     pub(super) http: reqwest::Client,
+    pub(super) secrets: Secrets,
+    /// Who we are in events.
+    pub(super) reporter: Reporter,
+    /// Of warnings: it remembers them for some minutes, so that those that come again and again are counted in one event.
     pub(super) recorder: Recorder,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -109,7 +114,13 @@ impl Shared {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, &about).await {
+        // What goes well is told once. A recorder that remembered it all would take more memory than the resources themselves, and
+        // look through all of it each time (kube 5.0).
+        let recorder = match type_ {
+            EventType::Normal => &Recorder::new(self.client.clone(), self.reporter.clone()),
+            EventType::Warning => &self.recorder,
+        };
+        if let Err(error) = recorder.publish(&event, &about).await {
             tracing::debug!(%error, object = %ObjectRef::from_obj(object), "an event was not written");
         }
     }

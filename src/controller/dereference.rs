@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
-use kube::{Api, ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
+use kube::{ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
 use secrecy::SecretString;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -30,7 +30,7 @@ pub(super) struct Referrer<'a> {
 pub(super) async fn dereference(shared: &Shared, of: &Referrer<'_>, needs: Vec<Need>) -> Result<References, Stop> {
     let owner = of.owner;
     let mut references = References::default();
-    let mut secrets: BTreeMap<String, Option<Secret>> = BTreeMap::new();
+    let mut secrets: BTreeMap<String, Option<Arc<Secret>>> = BTreeMap::new();
     for need in needs {
         match need {
             Need::Api(name) => {
@@ -50,7 +50,7 @@ pub(super) async fn dereference(shared: &Shared, of: &Referrer<'_>, needs: Vec<N
                 if !secrets.contains_key(&name) {
                     secrets.insert(name.clone(), read_secret(shared, owner, &name).await?);
                 }
-                let value = value(secrets.get(&name).and_then(Option::as_ref), &name, &key)?;
+                let value = value(secrets.get(&name).and_then(Option::as_deref), &name, &key)?;
                 references.secrets.insert((name, key), value);
             }
             Need::GeneratedPassword { name, length } => {
@@ -138,19 +138,20 @@ async fn make_password(
     Ok(password)
 }
 
-async fn read_secret(shared: &Shared, owner: &Owner, name: &str) -> Result<Option<Secret>, Stop> {
+async fn read_secret(shared: &Shared, owner: &Owner, name: &str) -> Result<Option<Arc<Secret>>, Stop> {
     secret(shared, &owner.namespace, name).await
 }
 
 /// A Secret; `None` when there is none.
-pub(super) async fn secret(shared: &Shared, namespace: &str, name: &str) -> Result<Option<Secret>, Stop> {
-    match Api::<Secret>::namespaced(shared.client.clone(), namespace).get_opt(name).await {
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(Refusal::new(
+pub(super) async fn secret(shared: &Shared, namespace: &str, name: &str) -> Result<Option<Arc<Secret>>, Stop> {
+    match shared.secrets.read(namespace, name).await {
+        Ok(secret) => Ok(secret),
+        Err(error) if matches!(&*error, kube::Error::Api(status) if status.is_forbidden()) => Err(Refusal::new(
             Reason::SecretNotFound,
             format!("the operator may not read the Secret {name} in namespace {namespace}; bind its ClusterRole auth0-operator-secrets there"),
         )
         .into()),
-        other => Ok(other?),
+        Err(error) => Err(Stop::Kubernetes(error)),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     plan::{Class, Reason, Refusal},
     tenant::{self, jitter},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Why a pass ended before its work was done.
 #[derive(Debug, thiserror::Error)]
@@ -22,13 +22,19 @@ pub(super) enum Stop {
     Paced(Duration),
     /// The Kubernetes API server did not do what we asked; nothing is written into a status then.
     #[error("the Kubernetes API server refused or did not answer")]
-    Kubernetes(#[from] kube::Error),
+    Kubernetes(#[source] Arc<kube::Error>),
     /// What we read of the resource is out of date; the newest version is on its way.
     #[error("the resource changed meanwhile")]
     Stale,
 }
 
 impl Stop {
+    /// Whether Kubernetes says that the object changed meanwhile, or is gone.
+    pub(super) fn is_out_of_date(&self) -> bool {
+        let Self::Kubernetes(error) = self else { return false };
+        matches!(&**error, kube::Error::Api(status) if status.is_conflict() || status.is_not_found())
+    }
+
     /// What the status says, and how long to wait when that is known; `None` when Kubernetes itself failed.
     pub(super) fn outcome(self) -> Result<(Refusal, Option<Duration>), Self> {
         let message = self.to_string();
@@ -38,6 +44,12 @@ impl Stop {
             Self::Paced(wait) => Ok((Refusal::new(Reason::DeletionPaced, message), Some(wait))),
             Self::Kubernetes(_) | Self::Stale => Err(self),
         }
+    }
+}
+
+impl From<kube::Error> for Stop {
+    fn from(error: kube::Error) -> Self {
+        Self::Kubernetes(Arc::new(error))
     }
 }
 

@@ -3,10 +3,17 @@
 
 use super::tracker::Tracker;
 use crate::plan::{Refusal, SentSecret};
-use kube::{Resource, ResourceExt, core::object::HasStatus};
+use kube::{
+    Resource, ResourceExt,
+    core::object::HasStatus,
+    runtime::{
+        reflector::{ObjectRef, Store},
+        watcher::Event,
+    },
+};
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -44,24 +51,50 @@ impl<Status> Default for Memory<Status> {
 
 impl<Status: Clone + Default> Memory<Status> {
     /// The status and resourceVersion of an object: as the store has it, or as we wrote it when that is newer.
-    pub(super) fn newest<K: Resource + HasStatus<Status = Status>>(&self, object: &K) -> (Status, String) {
-        let in_store = object.resource_version().unwrap_or_default();
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let uid = object.uid().unwrap_or_default();
-        match written.get(&uid) {
-            Some((resource_version, status)) if is_older(&in_store, resource_version) => {
-                (status.clone(), resource_version.clone())
-            }
-            _ => {
-                written.remove(&uid);
-                (object.status().cloned().unwrap_or_default(), in_store)
-            }
+    pub(super) fn newest<K>(&self, object: &K, store: &Store<K>) -> (Status, String)
+    where
+        K: Resource<DynamicType = ()> + HasStatus<Status = Status> + Clone + 'static,
+    {
+        // The store after this: what is taken out of here stands there already, though not in an `object` of before that.
+        let written = self.written().get(&object.uid().unwrap_or_default()).cloned();
+        let stored = store.get(&ObjectRef::from_obj(object)).filter(|stored| stored.meta().uid == object.meta().uid);
+        let object = stored.as_deref().filter(|stored| is_older(object, &version(*stored))).unwrap_or(object);
+        match written {
+            Some((written, status)) if is_older(object, &written) => (status, written),
+            _ => (object.status().cloned().unwrap_or_default(), version(object)),
         }
     }
 
     /// We wrote a status.
-    pub(super) fn wrote(&self, uid: &str, resource_version: String, status: Status) {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (resource_version, status));
+    pub(super) fn wrote<K>(&self, object: &K, resource_version: String, status: Status, store: &Store<K>)
+    where
+        K: Resource<DynamicType = ()> + HasStatus<Status = Status> + Clone + 'static,
+    {
+        self.written().insert(object.uid().unwrap_or_default(), (resource_version, status));
+        // The watch may have been faster than the answer.
+        if let Some(stored) = store.get(&ObjectRef::from_obj(object)) {
+            self.stored(&*stored);
+        }
+    }
+
+    /// The watch brought something, which the store has now.
+    pub(super) fn saw<K: Resource + HasStatus<Status = Status>>(&self, event: &Event<K>) {
+        match event {
+            Event::Apply(object) | Event::Delete(object) => self.stored(object),
+            // The store has them all at the end only.
+            Event::Init | Event::InitApply(_) | Event::InitDone => {}
+        }
+    }
+
+    fn stored<K: Resource + HasStatus<Status = Status>>(&self, object: &K) {
+        let (mut written, uid) = (self.written(), object.uid().unwrap_or_default());
+        if written.get(&uid).is_some_and(|(version, _)| !is_older(object, version)) {
+            written.remove(&uid);
+        }
+    }
+
+    fn written(&self) -> MutexGuard<'_, HashMap<String, (String, Status)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts one more failure; gives how many there were before.
@@ -128,17 +161,22 @@ impl<Status: Clone + Default> Memory<Status> {
 }
 
 /// Resource versions of one kind of resource can be compared as numbers (Kubernetes 1.35 and later say so outright).
-fn is_older(one: &str, other: &str) -> bool {
-    match (one.parse::<u64>(), other.parse::<u64>()) {
+fn is_older<K: Resource>(object: &K, than: &str) -> bool {
+    match (version(object).parse::<u64>(), than.parse::<u64>()) {
         (Ok(one), Ok(other)) => one < other,
         _ => false,
     }
+}
+
+fn version<K: Resource>(object: &K) -> String {
+    object.resource_version().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::crd::{Auth0Tenant, Auth0TenantStatus};
+    use kube::runtime::reflector;
 
     fn tenant(resource_version: &str, dependants: i64) -> Auth0Tenant {
         let mut tenant = Auth0Tenant::new(
@@ -153,11 +191,23 @@ mod tests {
 
     #[test]
     fn what_we_wrote_counts_until_the_store_has_caught_up() {
-        let memory = Memory::default();
-        memory.wrote("1", "10".into(), Auth0TenantStatus { dependants: Some(5), ..Default::default() });
-        for (in_store, dependants) in [("9", 5), ("10", 1), ("9", 1)] {
-            assert_eq!(memory.newest(&tenant(in_store, 1)).0.dependants, Some(dependants), "store at {in_store}");
-        }
+        let (store, mut writer) = reflector::store();
+        let (memory, ours) = (Memory::default(), Auth0TenantStatus { dependants: Some(5), ..Default::default() });
+        let mut watch = |version: &str| {
+            let event = Event::Apply(tenant(version, 1));
+            writer.apply_watcher_event(&event);
+            memory.saw(&event);
+        };
+        watch("8");
+        memory.wrote(&tenant("8", 1), "10".into(), ours.clone(), &store);
+        watch("9");
+        let newest = |version: &str| memory.newest(&tenant(version, 1), &store);
+        assert_eq!((newest("8").0, newest("9").0), (ours.clone(), ours.clone()));
+        watch("10");
+        assert!(memory.written().is_empty(), "nothing is kept that the store has");
+        assert_eq!(newest("8"), (tenant("10", 1).status.unwrap(), "10".into()), "nor does an earlier read count");
+        memory.wrote(&tenant("8", 1), "10".into(), ours, &store);
+        assert!(memory.written().is_empty(), "the watch was faster than the answer");
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod output;
 mod pass;
 mod reconcile;
 mod removal;
+mod secrets;
 mod status;
 mod stores;
 mod tenants;
@@ -55,10 +56,11 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         events::{Recorder, Reporter},
-        reflector::{ObjectRef, Store},
+        reflector::{ObjectRef, store::Writer},
         watcher,
     },
 };
+use secrets::Secrets;
 use std::sync::Arc;
 use stores::watched;
 use tokio_util::sync::CancellationToken;
@@ -108,7 +110,9 @@ pub async fn run(
     let reporter = Reporter { controller: "auth0-operator".to_owned(), instance: std::env::var("POD_NAME").ok() };
     let watch_secrets = options.watch_secrets;
     let shared = Arc::new(Shared {
-        recorder: Recorder::new(client.clone(), reporter),
+        recorder: Recorder::new(client.clone(), reporter.clone()),
+        reporter,
+        secrets: Secrets::new(client.clone()),
         http: http_client().map_err(Error::Http)?,
         client: client.clone(),
         options,
@@ -125,12 +129,12 @@ pub async fn run(
     });
     tracing::info!(cluster = shared.identity.cluster, "watching");
 
-    let (on_tenant, on_api, on_connection, on_user) = (waker.clone(), waker.clone(), waker.clone(), waker.clone());
-    let tenants = watched(client.clone(), writers.tenants, move |event| on_tenant.tenant(event));
-    let apis = watched(client.clone(), writers.apis, move |event| on_api.resource(event));
-    let connections = watched(client.clone(), writers.connections, move |event| on_connection.resource(event));
-    let users = watched(client.clone(), writers.users, move |event| on_user.resource(event));
-    let on_namespace = waker.clone();
+    let tenant_context = Arc::new(TenantContext::new(shared.clone()));
+    let (on_tenant, on_namespace) = (tenant_context.clone(), waker.clone());
+    let tenants = watched(client.clone(), writers.tenants, move |event| {
+        on_tenant.memory.saw(event);
+        on_tenant.shared.waker.tenant(event);
+    });
     let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), watcher::Config::default())
         .default_backoff()
         .reflect(writers.namespaces)
@@ -151,14 +155,14 @@ pub async fn run(
         .run(
             auth0tenant::reconcile,
             |tenant, error, context| auth0tenant::on_kubernetes_error(&tenant, error, &context),
-            Arc::new(TenantContext::new(shared.clone())),
+            tenant_context,
         )
         .for_each(ended);
     let controllers = future::join4(
         tenant_controller,
-        control(apis, stores.apis.clone(), woken.apis, &shared, &shutdown),
-        control(connections, stores.connections.clone(), woken.connections, &shared, &shutdown),
-        control(users, stores.users.clone(), woken.users, &shared, &shutdown),
+        control(writers.apis, woken.apis, &shared),
+        control(writers.connections, woken.connections, &shared),
+        control(writers.users, woken.users, &shared),
     );
     tokio::select! {
         _ = controllers => {}
@@ -170,17 +174,20 @@ pub async fn run(
 
 /// The controller of one kind: a new kind is one more line above.
 fn control<K: kind::Kind>(
-    stream: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
-    store: Store<K>,
+    writer: Writer<K>,
     woken: UnboundedReceiver<ObjectRef<K>>,
     shared: &Arc<Shared>,
-    shutdown: &CancellationToken,
 ) -> BoxFuture<'static, ()> {
     let context = Arc::new(Context::<K>::new(shared.clone()));
-    Controller::for_stream(stream, store)
+    let on_event = context.clone();
+    let stream = watched(shared.client.clone(), writer, move |event| {
+        on_event.memory.saw(event);
+        on_event.shared.waker.resource(event);
+    });
+    Controller::for_stream(stream, K::store(&shared.stores).clone())
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(woken)
-        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+        .graceful_shutdown_on(shared.shutdown.clone().cancelled_owned())
         .run(
             reconcile::reconcile::<K>,
             |object, error, context| reconcile::on_kubernetes_error::<K>(&object, error, &context),

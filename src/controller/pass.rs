@@ -71,7 +71,7 @@ pub(super) struct Knowledge {
 impl<K: Kind> Pass<K> {
     pub(super) fn new(object: Arc<K>, context: Arc<Context<K>>) -> Self {
         let owner = object.owner(&context.shared.identity.cluster);
-        let (status, resource_version) = context.memory.newest(&*object);
+        let (status, resource_version) = context.memory.newest(&*object, K::store(&context.shared.stores));
         let api = Api::namespaced(context.shared.client.clone(), &owner.namespace);
         let asker = Asker { namespace: owner.namespace.clone(), ..Asker::operator(Cause::Wake) };
         let rotation = Rotation {
@@ -244,7 +244,12 @@ impl<K: Kind> Pass<K> {
         let written = self.api.patch_status(&self.owner.name, &params, &Patch::Apply(body)).await?;
         self.resource_version = written.resource_version().unwrap_or_default();
         self.written = self.status.clone();
-        self.context.memory.wrote(&self.owner.uid, self.resource_version.clone(), self.status.clone());
+        self.context.memory.wrote(
+            &*self.object,
+            self.resource_version.clone(),
+            self.status.clone(),
+            K::store(&self.shared().stores),
+        );
         Ok(())
     }
 
@@ -272,9 +277,7 @@ impl<K: Kind> Pass<K> {
         Verdicts::of(common).end(outcome, generation, Timestamp::now());
         match self.write_status(false).await {
             // Gone, or made anew under the name: its own pass will come.
-            Err(Stop::Kubernetes(kube::Error::Api(status))) if status.is_not_found() || status.is_conflict() => {
-                return Ok(());
-            }
+            Err(stop) if stop.is_out_of_date() => return Ok(()),
             written => written?,
         }
         if !self.is_dependant()

@@ -89,9 +89,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
 
 /// When Kubernetes refused or did not answer: soon again, since nothing could be written down.
 pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &Context<K>) -> Action {
-    let is_stale = matches!(error, Stop::Stale)
-        || matches!(error, Stop::Kubernetes(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found());
-    if is_stale {
+    if matches!(error, Stop::Stale) || error.is_out_of_date() {
         return Action::requeue(Duration::from_millis(100));
     }
     let failures = context.memory.failed(&object.uid().unwrap_or_default(), false);
