@@ -1,6 +1,10 @@
 //! What a call changes in an object, path by path: the members of Auth0's open objects one by one, all else by its key.
 
-use super::{Call, Fields, ObjectKind, concealed::is_concealed, diff};
+use super::{
+    Body, Call, Fields, ObjectKind,
+    concealed::{blank, digest_of, is_encrypted, is_within},
+    diff, pointer,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -9,6 +13,9 @@ const OPEN: [&str; 5] = ["options", "metadata", "client_metadata", "user_metadat
 
 /// The object that a PATCH replaces as a whole, so that what is not in the call goes.
 const REPLACED: &str = "options";
+
+/// Where that is in the body of a call, as JSON Pointer.
+const OPTIONS: &str = "/options";
 
 /// What a write of a user says besides what stands in the user afterwards. The id gets a prefix.
 const BESIDE_USER: [&str; 3] = ["connection", "verify_email", "user_id"];
@@ -26,8 +33,8 @@ impl Call {
         let differing = diff(fields, have).into_iter().filter(|(key, _)| !is_beside(key));
         let mut paths: BTreeSet<String> = differing
             .flat_map(|(key, value)| match value {
-                Value::Object(members) if OPEN.contains(&key.as_str()) => {
-                    let differing = diff(&members, &members_of(have, &key));
+                Value::Object(_) if OPEN.contains(&key.as_str()) => {
+                    let differing = diff(&members_of(fields, &key), &members_of(have, &key));
                     differing.keys().map(|member| format!("{key}.{member}")).collect()
                 }
                 _ => vec![key],
@@ -71,10 +78,14 @@ impl Call {
         match &mut self {
             Self::Update { body, .. } => {
                 for path in paths {
-                    leave(&mut body.fields, path, have);
+                    leave(body, path, have);
                 }
-                let is_secret = !body.secrets.is_empty();
-                (is_secret || !self.changes(have).is_empty()).then_some(self)
+                if is_of_same_options(body, have) {
+                    body.fields.remove(REPLACED);
+                    body.secrets.retain(|place, _| !is_within(place, OPTIONS));
+                }
+                let is_more = body.fields.contains_key(REPLACED) || !body.secrets.is_empty();
+                (is_more || !self.changes(have).is_empty()).then_some(self)
             }
             Self::EnableClients { .. } => (!paths.contains("enabled_clients")).then_some(self),
             Self::Create { .. } | Self::CreateGrant { .. } | Self::Delete { .. } => Some(self),
@@ -96,38 +107,57 @@ impl Call {
 }
 
 /// Puts a path back to what it is. A member goes back in its place, since its object may replace the tenant's as a whole.
-fn leave(fields: &mut Fields, path: &str, have: &Fields) {
+fn leave(body: &mut Body, path: &str, have: &Fields) {
     let Some((key, member)) = split(path) else {
-        fields.remove(path);
+        body.fields.remove(path);
         return;
     };
-    let Some(Value::Object(members)) = fields.get_mut(key) else { return };
-    let current = members_of(have, key);
-    match current.get(member) {
+    let Some(Value::Object(members)) = body.fields.get_mut(key) else { return };
+    match have.get(key).and_then(|current| current.get(member)) {
         Some(value) => members.insert(member.to_owned(), value.clone()),
         None => members.remove(member),
     };
-    // Nor is anything to be taken away by leaving it out.
-    let is_same = diff(members, &current).is_empty() && (key != REPLACED || diff(&current, members).is_empty());
-    if is_same {
-        fields.remove(key);
+    if key == REPLACED {
+        let within = pointer::join("", member);
+        let secrets = body.secrets.keys().filter_map(|place| place.strip_prefix(OPTIONS));
+        secrets.filter(|place| is_within(place, &within)).for_each(|place| pointer::put(members, place, Value::Null));
+    } else if diff(members, &members_of(have, key)).is_empty() {
+        body.fields.remove(key);
     }
+}
+
+/// Whether the options that a call sends are those that are there, their secrets too.
+fn is_of_same_options(body: &Body, have: &Fields) -> bool {
+    let (Some(Value::Object(options)), Some(Value::Object(current))) = (body.fields.get(REPLACED), have.get(REPLACED))
+    else {
+        return false;
+    };
+    let mut options = options.clone();
+    for (place, secret) in &body.secrets {
+        let Some(place) = place.strip_prefix(OPTIONS) else { continue };
+        let ciphertext = pointer::find(current, place).filter(|_| is_encrypted(place));
+        let shown = ciphertext.cloned().unwrap_or_else(|| digest_of(place, secret).into());
+        pointer::put(&mut options, place, shown);
+    }
+    !body.follows_secret && diff(&options, current).is_empty() && diff(current, &options).is_empty()
 }
 
 fn split(path: &str) -> Option<(&str, &str)> {
     path.split_once('.').filter(|(key, _)| OPEN.contains(key))
 }
 
-/// Without those that hold digests of secrets: those go by a way of their own.
+/// Without secrets: those go by a way of their own.
 fn members_of(object: &Fields, key: &str) -> Fields {
-    let members = object.get(key).and_then(Value::as_object).into_iter().flatten();
-    members.filter(|(_, value)| !is_concealed(value)).map(|(member, value)| (member.clone(), value.clone())).collect()
+    let mut members = object.get(key).and_then(Value::as_object).cloned().unwrap_or_default();
+    members.values_mut().for_each(blank);
+    members
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Body, fields};
+    use crate::plan::{concealed::digest_of, fields};
+    use secrecy::SecretString;
     use serde_json::json;
 
     fn update(kind: ObjectKind, body: Value) -> Call {
@@ -212,6 +242,39 @@ mod tests {
         let call = Call::Update { kind: ObjectKind::Client, id: "x".into(), body };
         let left = call.leaving(&paths(&["name"]), &fields(json!({"name": "n"}))).unwrap();
         assert_eq!(left.summary(&Fields::new()), "update client_secret of the client x");
+    }
+
+    #[test]
+    fn secrets_in_options_only_go_along_unless_they_are_new() {
+        let digest = |place: &str, value: &str| digest_of(place, &SecretString::from(value));
+        let have = fields(json!({"options": {
+            "a": 1, "secret": digest("/secret", "s"), "signing_key": {"cert": "c", "key": digest("/signing_key/key", "k")},
+            "configuration": {"x": digest("/configuration/x", "a ciphertext")},
+        }}));
+        let call = |a: i32, secret: &str, follows_secret: bool| {
+            let options = json!({
+                "a": a, "secret": null, "signing_key": {"cert": "c", "key": null}, "configuration": {"x": null},
+            });
+            let secrets = [("secret", secret), ("signing_key/key", "k"), ("configuration/x", "v")];
+            let secrets = secrets.map(|(place, value)| (format!("/options/{place}"), SecretString::from(value)));
+            let body = Body { fields: fields(json!({"options": options})), secrets: secrets.into(), follows_secret };
+            Call::Update { kind: ObjectKind::Connection, id: "x".into(), body }
+        };
+        assert_eq!(call(2, "s", false).changes(&have), paths(&["options.a"]));
+        for (case, secret, follows_secret, is_left_out) in [
+            ("nothing but the option", "s", false, true),
+            ("somebody changed a secret", "t", false, false),
+            ("a Secret changed", "s", true, false),
+        ] {
+            let left = call(2, secret, follows_secret).leaving(&paths(&["options.a"]), &have);
+            assert_eq!(left.is_none(), is_left_out, "{case}");
+            if let Some(Call::Update { body, .. }) = left {
+                assert_eq!(body.fields["options"]["a"], 1, "{case}: what is left goes along as it is");
+                assert_eq!((body.secrets.len(), &body.fields["options"]["signing_key"]["cert"]), (3, &json!("c")));
+            }
+        }
+        let left = call(1, "s", false).leaving(&paths(&["options.signing_key"]), &have);
+        assert!(left.is_none(), "one with a secret in it");
     }
 
     #[test]
