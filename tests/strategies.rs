@@ -299,3 +299,41 @@ async fn a_secret_of_which_the_tenant_shows_a_ciphertext_is_written_when_it_chan
     assert!(message.contains("options.configuration.THEIRS"), "{message}");
     assert_eq!(bench.tenant.writes().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn an_option_that_the_tenant_changes_is_written_again_with_the_secrets_of_others() {
+    let bench = bench("normalised-secret").await;
+    apply_with_secret(&bench, "oidc", json!({ "client_id": "abc", "scope": "openid" }), "/client_secret").await;
+    somebody_sets(&bench, "/app_secret", "canary-option-theirs").await;
+    let connection = bench.tenant.call(Method::GET, "connections?name=it", Value::Null).await[0].clone();
+    let held = connection["options"].clone();
+    let scope = |scope: &str| with(&held, "/scope", json!(scope));
+    let deaf = async |times: Value, answer: &Value| {
+        let fault = json!([{
+            "method": "PATCH", "path": "^/api/v2/connections/[^/]*$", "times": times,
+            "kind": "status", "status": 200, "body": answer,
+        }]);
+        bench.tenant.faults(fault).await;
+        bench.tenant.forget_calls().await;
+    };
+    let read_and_written_twice =
+        ["GET connections/*", "PATCH connections/*", "GET connections/*", "PATCH connections/*"];
+
+    // Of an answer to a write it is not known that it shows secrets.
+    let silent = with(&connection, "/options", json!({ "app_secret": null, "client_secret": null }));
+    deaf(json!(1), &silent).await;
+    bench.patch(KEY, &json!({ "spec": { "options": { "scope": "openid email" } } })).await;
+    bench.ready(KEY).await;
+    assert_eq!(bench.tenant.calls().await, read_and_written_twice);
+    assert_eq!(options(&bench, "it").await, scope("openid email"));
+
+    deaf(Value::Null, &connection).await;
+    bench.patch(KEY, &json!({ "spec": { "options": { "scope": "openid profile" } } })).await;
+    let it = bench.ready(KEY).await;
+    assert_eq!(it.condition("Drifted").unwrap()["reason"], "NormalizedByTenant", "{it:?}");
+    assert_eq!(bench.tenant.calls().await, read_and_written_twice);
+
+    bench.tenant.faults(json!([])).await;
+    bench.force(KEY, "again").await;
+    assert_eq!(options(&bench, "it").await, scope("openid profile"));
+}

@@ -172,8 +172,12 @@ impl<K: Kind> Pass<K> {
                     if !is_news {
                         return Ok(());
                     }
-                    // The answers to what was just written are what there is to see.
-                    knowledge.remote = Remote::default();
+                    // The answers to what was just written are what there is to see; of secrets in options only a read
+                    // tells, so a whole that holds some is asked for once more before it is written again.
+                    let shown = std::mem::take(&mut knowledge.remote);
+                    if !shown.option_secrets.is_empty() {
+                        (knowledge.asked, knowledge.doubted) = Default::default();
+                    }
                     continue;
                 }
                 Err(error) => error,
