@@ -2,6 +2,7 @@
 //! a look at everything again. What changed is spoiled in the inventory, and its resources are woken.
 
 use super::{
+    concern::{Changes, Stake},
     context::Shared,
     kind::Kind,
     status::ready_reason,
@@ -15,7 +16,7 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -214,66 +215,30 @@ impl Lookout {
         if changes.is_empty() {
             return;
         }
-        self.wake_kind::<Auth0Api>(connected, changes);
-        self.wake_kind::<Auth0Connection>(connected, changes);
-        self.wake_kind::<Auth0User>(connected, changes);
+        let changes = Changes::of(changes);
+        self.wake_kind::<Auth0Api>(connected, &changes);
+        self.wake_kind::<Auth0Connection>(connected, &changes);
+        self.wake_kind::<Auth0User>(connected, &changes);
     }
 
-    fn wake_kind<K: Kind>(&self, connected: &Connected, changes: &[Change]) {
-        let reads: BTreeSet<&Read> = changes.iter().flat_map(|change| &change.reads).collect();
-        let deleted: BTreeSet<&Read> =
-            changes.iter().filter(|change| change.is_delete).flat_map(|change| &change.reads).collect();
-        let has_new_client = changes.iter().any(|change| change.is_new_client);
-        let touches_connections = reads.iter().any(|read| {
-            matches!(read, Read::Get(ObjectKind::Connection, _) | Read::ConnectionClients(_) | Read::ConnectionNamed(_))
-        });
-        let users_of: BTreeSet<&str> = changes.iter().filter_map(|change| change.users_of.as_deref()).collect();
-        let by: BTreeMap<&Read, &str> = changes
-            .iter()
-            .filter_map(|change| Some((&change.reads, change.by.as_deref()?)))
-            .flat_map(|(reads, by)| reads.iter().map(move |read| (read, by)))
-            .collect();
+    fn wake_kind<K: Kind>(&self, connected: &Connected, changes: &Changes<'_>) {
         let mut woken = vec![];
         for object in self.objects::<K>() {
-            let status = HasStatus::status(&*object).cloned().unwrap_or_default();
-            let (spec, owner) = (object.spec(), object.owner(""));
-            let held = spec.held(&status);
-            let sought = spec.sought(&status, &owner);
-            let is_held = held.iter().any(|held| reads.contains(&held.read));
-            // An API can be named by its identifier, and a user by the address: what we have may be what was meant.
-            let sought: Vec<_> = sought.iter().filter(|read| reads.contains(read)).collect();
-            let is_meant = |held: &&Held| sought.iter().any(|read| read.kind() == held.read.kind());
-            held.iter().filter(is_meant).for_each(|held| connected.tenant.spoil(&held.read));
-            let is_hit = is_held || !sought.is_empty();
-            if let Some(by) = held.iter().find_map(|held| by.get(&held.read)) {
+            let stake = stake(&*object);
+            let Some(concern) = changes.concern(&stake, |user| connected.tenant.connection_of_user(user)) else {
+                continue;
+            };
+            concern.spoiled.into_iter().for_each(|read| connected.tenant.spoil(read));
+            if let Some(by) = concern.by {
                 self.shared.culprits.note(object.uid().unwrap_or_default(), by);
             }
-            // What hangs on a deleted object went with it, without an entry of its own.
-            if held.iter().any(|held| deleted.contains(&held.read)) {
-                let hanging = held.iter().filter(|held| !deleted.contains(&held.read));
-                hanging.for_each(|held| connected.tenant.spoil(&held.read));
-            }
-            let is_of_users =
-                !users_of.is_empty() && held.iter().any(|held| is_user_of(connected, &held.read, &users_of));
-            if is_of_users {
-                held.iter().for_each(|held| connected.tenant.spoil(&held.read));
-            }
-            let minds_client = has_new_client && spec.minds_new_clients();
-            if minds_client {
-                held.iter().filter(|held| is_costly(&held.read)).for_each(|held| connected.tenant.spoil(&held.read));
-            }
-            // By its name alone it cannot be told which connection changed.
-            let waits_for_connection = touches_connections
-                && spec.named_connection().is_some()
-                && ready_reason(&object.common().conditions) == Some("ReferenceNotReady");
-            if is_hit || is_of_users || minds_client || waits_for_connection {
-                woken.push(ObjectRef::from_obj(&*object));
-            }
+            let reference = ObjectRef::from_obj(&*object);
+            tracing::debug!(object = %reference, why = ?concern.why, by = concern.by, "changed in the tenant");
+            woken.push(reference);
         }
         if woken.is_empty() {
             return;
         }
-        tracing::debug!(tenant = %self.tenant, kind = %K::kind(&()), objects = woken.len(), "changed in the tenant");
         let wakes = self.shared.wakes.clone();
         tokio::spawn(async move {
             tokio::time::sleep(DEBOUNCE).await;
@@ -301,12 +266,20 @@ impl Lookout {
     }
 }
 
+/// What a resource has to do with its tenant.
+fn stake<K: Kind>(object: &K) -> Stake {
+    let status = object.status().cloned().unwrap_or_default();
+    let spec = object.spec();
+    Stake {
+        held: spec.held(&status),
+        sought: spec.sought(&status, &object.owner("")),
+        minds_new_clients: spec.minds_new_clients(),
+        waits_for_connection: spec.named_connection().is_some()
+            && ready_reason(&object.common().conditions) == Some("ReferenceNotReady"),
+    }
+}
+
 /// Whether no hourly list shows it.
 fn is_costly(read: &Read) -> bool {
     matches!(read, Read::Get(ObjectKind::User, _) | Read::ConnectionClients(_))
-}
-
-fn is_user_of(connected: &Connected, read: &Read, connections: &BTreeSet<&str>) -> bool {
-    matches!(read, Read::Get(ObjectKind::User, _))
-        && connected.tenant.connection_of_user(read).is_none_or(|connection| connections.contains(connection.as_str()))
 }

@@ -11,6 +11,7 @@ mod access;
 mod admission;
 mod auth0tenant;
 mod brake;
+mod concern;
 mod context;
 mod dereference;
 mod drift;

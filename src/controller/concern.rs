@@ -1,0 +1,256 @@
+//! Whom changes in a tenant concern, and what they say of what was known: rules about one resource at a time, without a clock or
+//! a call.
+
+use crate::{
+    plan::{Held, ObjectKind, Read},
+    tenant::Change,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a resource has to do with its tenant.
+#[derive(Debug, Default)]
+pub(super) struct Stake {
+    /// What it has there, by ids.
+    pub(super) held: Vec<Held>,
+    /// What it looks for there, by natural keys.
+    pub(super) sought: Vec<Read>,
+    /// Whether clients that others make concern it.
+    pub(super) minds_new_clients: bool,
+    /// Whether it waits for a connection that it knows by name only.
+    pub(super) waits_for_connection: bool,
+}
+
+/// What changes mean for a resource.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Concern<'a> {
+    /// Why it is to look again; never empty.
+    pub(super) why: Vec<Why>,
+    /// What it has in the tenant that may be otherwise, besides what the changes name.
+    pub(super) spoiled: BTreeSet<&'a Read>,
+    /// Who changed what it has, where that is known: the id of a client, or of a person.
+    pub(super) by: Option<&'a str>,
+}
+
+/// Why a resource is to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Something that it has was changed.
+    Changed,
+    /// Something that it has was changed or made by another name than its id, or what it waits for.
+    Named,
+    /// Users of its connection were changed in bulk.
+    UsersChanged,
+    /// A tenant can be set to enable a new client on every connection.
+    ClientMade,
+    /// A connection changed, and by its name alone it cannot be told which.
+    ConnectionChanged,
+}
+
+/// Changes in one tenant, in the order of what is asked of them.
+pub(super) struct Changes<'a> {
+    all: &'a [Change],
+    /// The changes that name a question.
+    naming: BTreeMap<&'a Read, Vec<&'a Change>>,
+    users_of: BTreeSet<&'a str>,
+}
+
+impl<'a> Changes<'a> {
+    pub(super) fn of(all: &'a [Change]) -> Self {
+        let mut naming = BTreeMap::<_, Vec<_>>::new();
+        for change in all {
+            change.reads.iter().for_each(|read| naming.entry(read).or_default().push(change));
+        }
+        Self { all, naming, users_of: all.iter().filter_map(|change| change.users_of.as_deref()).collect() }
+    }
+
+    /// What they mean for a resource; `None` when nothing. `connection_of` gives the connection of a user, where it is known.
+    pub(super) fn concern<'b>(
+        &'b self,
+        stake: &'b Stake,
+        connection_of: impl Fn(&Read) -> Option<String>,
+    ) -> Option<Concern<'b>> {
+        let rules = [
+            (Why::Changed, self.changed(stake)),
+            (Why::Named, self.named(stake)),
+            (Why::UsersChanged, self.users_changed(stake, connection_of)),
+            (Why::ClientMade, self.client_made(stake)),
+            (Why::ConnectionChanged, self.connection_changed(stake)),
+        ];
+        let (why, spoiled): (Vec<_>, Vec<_>) =
+            rules.into_iter().filter_map(|(why, spoils)| Some((why, spoils?))).unzip();
+        let spoiled = spoiled.into_iter().flatten().collect();
+        (!why.is_empty()).then(|| Concern { why, spoiled, by: self.by(stake) })
+    }
+
+    /// What hangs on a deleted object went with it, without an entry of its own.
+    fn changed<'b>(&self, stake: &'b Stake) -> Option<Vec<&'b Read>> {
+        if !stake.reads().any(|read| self.naming.contains_key(read)) {
+            return None;
+        }
+        let is_deleted = |read: &Read| self.changes_of(read).any(|change| change.is_delete);
+        let is_rest = |read: &&Read| stake.reads().any(is_deleted) && !is_deleted(read);
+        Some(stake.reads().filter(is_rest).collect())
+    }
+
+    /// An API can be named by its identifier, and a user by the address: what the resource has may be what was meant.
+    fn named<'b>(&self, stake: &'b Stake) -> Option<Vec<&'b Read>> {
+        let named: Vec<_> = stake.sought.iter().filter(|read| self.naming.contains_key(read)).map(Read::kind).collect();
+        (!named.is_empty()).then(|| stake.reads().filter(|read| named.contains(&read.kind())).collect())
+    }
+
+    fn users_changed<'b>(
+        &self,
+        stake: &'b Stake,
+        connection_of: impl Fn(&Read) -> Option<String>,
+    ) -> Option<Vec<&'b Read>> {
+        let is_meant = |read: &&Read| {
+            !self.users_of.is_empty()
+                && matches!(read, Read::Get(ObjectKind::User, _))
+                && connection_of(read).is_none_or(|connection| self.users_of.contains(connection.as_str()))
+        };
+        let users: Vec<_> = stake.reads().filter(is_meant).collect();
+        (!users.is_empty()).then_some(users)
+    }
+
+    fn client_made<'b>(&self, stake: &'b Stake) -> Option<Vec<&'b Read>> {
+        let is_meant = stake.minds_new_clients && self.all.iter().any(|change| change.is_new_client);
+        is_meant.then(|| stake.reads().filter(|read| matches!(read, Read::ConnectionClients(_))).collect())
+    }
+
+    fn connection_changed<'b>(&self, stake: &'b Stake) -> Option<Vec<&'b Read>> {
+        let is_meant =
+            stake.waits_for_connection && self.naming.keys().any(|read| read.kind() == ObjectKind::Connection);
+        is_meant.then(Vec::new)
+    }
+
+    /// Of several, who did the last.
+    fn by(&self, stake: &Stake) -> Option<&'a str> {
+        stake.reads().find_map(|read| self.changes_of(read).filter_map(|change| change.by.as_deref()).last())
+    }
+
+    fn changes_of(&self, read: &Read) -> impl Iterator<Item = &'a Change> {
+        self.naming.get(read).into_iter().flatten().copied()
+    }
+}
+
+impl Stake {
+    fn reads(&self) -> impl Iterator<Item = &Read> {
+        self.held.iter().map(|held| &held.read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(kind: ObjectKind) -> Read {
+        Read::Get(kind, "1".to_owned())
+    }
+
+    fn clients() -> Read {
+        Read::ConnectionClients("1".to_owned())
+    }
+
+    fn named(name: &str) -> Read {
+        Read::ConnectionNamed(name.to_owned())
+    }
+
+    fn stake(held: &[Read], sought: &[Read]) -> Stake {
+        Stake { held: held.iter().cloned().map(Held::from).collect(), sought: sought.to_vec(), ..Stake::default() }
+    }
+
+    fn api() -> Stake {
+        let held = [ObjectKind::ResourceServer, ObjectKind::Client, ObjectKind::ClientGrant].map(get);
+        stake(&held, &[Read::Get(ObjectKind::ResourceServer, "https://orders.example.com/".to_owned())])
+    }
+
+    fn connection() -> Stake {
+        stake(&[get(ObjectKind::Connection), clients()], &[named("Orders")])
+    }
+
+    fn user() -> Stake {
+        stake(&[get(ObjectKind::User)], &[])
+    }
+
+    fn change(reads: &[Read]) -> Change {
+        Change { reads: reads.to_vec(), ..Change::default() }
+    }
+
+    /// Why a resource looks again, and what of it is spoiled. All users are in Orders.
+    fn concern(changes: &[Change], stake: &Stake) -> (Vec<Why>, Vec<Read>) {
+        let changes = Changes::of(changes);
+        let concern = changes.concern(stake, |_| Some("Orders".to_owned()));
+        concern.map_or_else(Default::default, |concern| (concern.why, concern.spoiled.into_iter().cloned().collect()))
+    }
+
+    #[test]
+    fn what_a_resource_has_concerns_it_and_what_it_has_not_does_not() {
+        for (case, changed, why) in [
+            ("its client", get(ObjectKind::Client), vec![Why::Changed]),
+            ("another one", Read::Get(ObjectKind::Client, "2".to_owned()), vec![]),
+            ("something else of the same id", get(ObjectKind::Connection), vec![]),
+        ] {
+            assert_eq!(concern(&[change(&[changed])], &api()), (why, vec![]), "{case}: its own key is the change's");
+        }
+    }
+
+    #[test]
+    fn what_hangs_on_a_deleted_object_is_spoiled_with_it() {
+        let deleted = |kind| Change { is_delete: true, ..change(&[get(kind)]) };
+        let changes = [deleted(ObjectKind::ResourceServer), deleted(ObjectKind::ClientGrant)];
+        assert_eq!(concern(&changes, &api()), (vec![Why::Changed], vec![get(ObjectKind::Client)]));
+        assert_eq!(concern(&[deleted(ObjectKind::Connection)], &connection()), (vec![Why::Changed], vec![clients()]));
+        assert_eq!(concern(&[deleted(ObjectKind::User)], &connection()), (vec![], vec![]));
+    }
+
+    #[test]
+    fn what_is_named_otherwise_than_by_its_id_spoils_what_a_resource_has_of_that_kind() {
+        let by_identifier = change(&api().sought);
+        assert_eq!(concern(&[by_identifier], &api()), (vec![Why::Named], vec![get(ObjectKind::ResourceServer)]));
+        let all_of_it = vec![get(ObjectKind::Connection), clients()];
+        assert_eq!(concern(&[change(&[named("Orders")])], &connection()), (vec![Why::Named], all_of_it));
+        assert_eq!(concern(&[change(&[named("Other")])], &connection()), (vec![], vec![]));
+    }
+
+    #[test]
+    fn users_changed_in_bulk_are_those_of_the_connection_and_those_of_whom_it_is_not_known() {
+        let bulk = [Change { users_of: Some("Orders".to_owned()), ..Change::default() }];
+        assert_eq!(concern(&bulk, &user()), (vec![Why::UsersChanged], vec![get(ObjectKind::User)]));
+        assert_eq!(concern(&bulk, &connection()), (vec![], vec![]));
+        let (changes, user) = (Changes::of(&bulk), user());
+        assert!(changes.concern(&user, |_| Some("Other".to_owned())).is_none());
+        assert!(changes.concern(&user, |_| None).is_some());
+    }
+
+    #[test]
+    fn a_new_client_may_be_enabled_on_a_connection_that_minds_it() {
+        let made = [Change { is_new_client: true, ..Change::default() }];
+        let exclusive = Stake { minds_new_clients: true, ..connection() };
+        assert_eq!(concern(&made, &exclusive), (vec![Why::ClientMade], vec![clients()]));
+        assert_eq!(concern(&made, &connection()), (vec![], vec![]));
+        assert_eq!(concern(&[Change::default()], &exclusive), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_connection_that_changes_may_be_the_one_that_a_user_waits_for() {
+        let waits = Stake { waits_for_connection: true, ..user() };
+        for changed in [get(ObjectKind::Connection), clients(), named("Orders")] {
+            assert_eq!(concern(&[change(&[changed.clone()])], &waits), (vec![Why::ConnectionChanged], vec![]));
+            assert_eq!(concern(&[change(&[changed])], &user()), (vec![], vec![]));
+        }
+        assert_eq!(concern(&[change(&[get(ObjectKind::Client)])], &waits), (vec![], vec![]));
+    }
+
+    #[test]
+    fn who_changed_what_a_resource_has_last_is_to_blame() {
+        let by = |read, who: &str| Change { by: Some(who.to_owned()), ..change(&[read]) };
+        let changes = [
+            by(get(ObjectKind::Client), "first"),
+            by(get(ObjectKind::Client), "last"),
+            by(api().sought[0].clone(), "somebody who named it otherwise"),
+        ];
+        let (changes, api, nameless) = (Changes::of(&changes), api(), [change(&[get(ObjectKind::Client)])]);
+        assert_eq!(changes.concern(&api, |_| None).unwrap().by, Some("last"));
+        assert_eq!(Changes::of(&nameless).concern(&api, |_| None).unwrap().by, None);
+    }
+}
