@@ -235,8 +235,9 @@ mod tests {
     fn a_connection_that_changes_may_be_the_one_that_a_user_waits_for() {
         let waits = Stake { waits_for_connection: true, ..user() };
         for changed in [get(ObjectKind::Connection), clients(), named("Orders")] {
-            assert_eq!(concern(&[change(&[changed.clone()])], &waits), (vec![Why::ConnectionChanged], vec![]));
-            assert_eq!(concern(&[change(&[changed])], &user()), (vec![], vec![]));
+            let changes = [change(&[changed])];
+            assert_eq!(concern(&changes, &waits), (vec![Why::ConnectionChanged], vec![]));
+            assert_eq!(concern(&changes, &user()), (vec![], vec![]));
         }
         assert_eq!(concern(&[change(&[get(ObjectKind::Client)])], &waits), (vec![], vec![]));
     }
