@@ -18,6 +18,8 @@ mod guide;
 mod ownership;
 pub(crate) mod pointer;
 mod reason;
+mod references;
+mod situation;
 mod spelling;
 mod system;
 #[cfg(test)]
@@ -30,16 +32,16 @@ pub use diff::{diff, diff_of_wholes, digest};
 pub use guide::Guide;
 pub use ownership::{is_taken_over, stamp_of};
 pub use reason::{Class, Reason, Refusal};
+pub use references::{ConnectionReference, ExistingOutput, Need, Output, PASSWORD_KEY, References};
+pub use situation::{Depth, Owner, Remote, Rotation, SentSecret, Situation, TenantFacts};
 pub use system::is_system_identifier;
 
 pub(crate) use spelling::{auth0_case, put};
 
 use crate::crd::{CommonStatus, DeletionPolicy, Origin, Policies, TenantRef};
-use k8s_openapi::jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt::Debug, time::Duration};
+use std::{fmt::Debug, time::Duration};
 
 /// A JSON object as Auth0 takes and gives it.
 pub type Fields = serde_json::Map<String, Value>;
@@ -220,240 +222,6 @@ pub trait Managed: Clone + Debug + Send + Sync + 'static {
             Some(Origin::Created) | None => DeletionPolicy::Delete,
         })
     }
-}
-
-/// The resource that a plan is for, and the cluster it lives in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// The operator's name for its cluster; part of every stamp.
-    pub cluster: String,
-    /// `metadata.namespace`
-    pub namespace: String,
-    /// `metadata.name`
-    pub name: String,
-    /// `metadata.uid`
-    pub uid: String,
-}
-
-/// What is known of a tenant besides its objects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantFacts {
-    /// The canonical domain.
-    pub domain: String,
-    /// The base URL, where it is not `https://<domain>`.
-    pub endpoint: Option<String>,
-    /// The domain that applications see.
-    pub custom_domain: Option<String>,
-    /// The operator's own client in the tenant.
-    pub management_client: String,
-}
-
-impl TenantFacts {
-    /// Who signs tokens, as applications see it. With the slash at the end, as in Auth0's `iss`.
-    pub fn issuer(&self) -> String {
-        format!("https://{}/", self.custom_domain.as_ref().unwrap_or(&self.domain))
-    }
-
-    /// The URL of a path of the Authentication API, for applications.
-    pub fn url(&self, path: &str) -> String {
-        match (&self.endpoint, &self.custom_domain) {
-            (Some(endpoint), _) => format!("{}{path}", endpoint.trim_end_matches('/')),
-            (None, Some(domain)) => format!("https://{domain}{path}"),
-            (None, None) => format!("https://{}{path}", self.domain),
-        }
-    }
-}
-
-/// Another resource in the same namespace that a spec names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// An Auth0Api, for its client's id.
-    Api(String),
-    /// An Auth0Connection, for its name in the tenant.
-    Connection(String),
-    /// A key of a Secret.
-    Secret {
-        /// The Secret's name.
-        name: String,
-        /// The key in its data.
-        key: String,
-    },
-    /// A password that the operator makes and keeps in a Secret; in [`References::secrets`] under the key `password`.
-    GeneratedPassword {
-        /// The Secret's name.
-        name: String,
-        /// Characters, when it is made.
-        length: usize,
-    },
-    /// A Secret that the operator keeps for applications.
-    Output(String),
-}
-
-/// The values of all [`Need`]s.
-#[derive(Clone, Debug, Default)]
-pub struct References {
-    /// Client ids by the Auth0Api's name.
-    pub api_clients: BTreeMap<String, String>,
-    /// Names in the tenant by the Auth0Connection's name.
-    pub connections: BTreeMap<String, ConnectionReference>,
-    /// Values by Secret and key.
-    pub secrets: BTreeMap<(String, String), SecretString>,
-    /// Output Secrets by name; absent when there is none yet.
-    pub outputs: BTreeMap<String, ExistingOutput>,
-}
-
-impl References {
-    /// A number that tells these secrets from others, in this process only.
-    pub fn print_of_secrets(&self, state: &impl std::hash::BuildHasher) -> u64 {
-        let secrets = self.secrets.iter().map(|(key, secret)| (key, secret.expose_secret()));
-        state.hash_one(secrets.collect::<Vec<_>>())
-    }
-}
-
-/// An Auth0Connection that another resource names.
-#[derive(Clone, Debug)]
-pub struct ConnectionReference {
-    /// Its name in the tenant.
-    pub name: String,
-    /// Its strategy.
-    pub strategy: String,
-    /// Whether it lets users be made without a password, as far as its spec tells.
-    pub is_password_optional: bool,
-}
-
-/// The key of a generated password in its Secret.
-pub const PASSWORD_KEY: &str = "password";
-
-/// A Secret that is there under the name of an output Secret.
-#[derive(Clone, Debug, Default)]
-pub struct ExistingOutput {
-    /// Whether the resource controls it, or one of the same kind and name did that is gone.
-    pub owned: bool,
-    /// Whether it is such a predecessor's, which Kubernetes will soon collect. Its values count for nothing.
-    pub inherited: bool,
-    /// Which version of it was read.
-    pub resource_version: Option<String>,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// Its values.
-    pub data: BTreeMap<String, SecretString>,
-}
-
-/// A Secret for applications.
-#[derive(Clone, Debug, Default)]
-pub struct Output {
-    /// The Secret's name.
-    pub name: String,
-    /// Its values. Keys that are not named stay as they are.
-    pub data: BTreeMap<String, SecretString>,
-    /// The key that it must not have any more.
-    pub without: Option<&'static str>,
-    /// The name of the Secret that goes once this one is written.
-    pub replaces: Option<String>,
-}
-
-/// What a plan has to know of the time, and of what people ask for, to replace a client secret. One for a whole pass, so that
-/// all its steps see the same.
-#[derive(Clone, Debug, Default)]
-pub struct Rotation {
-    /// The time of the pass.
-    pub now: Timestamp,
-    /// The value of the annotation that asks for a new secret, answered or not.
-    pub asked: Option<String>,
-    /// The client secret that this process set last.
-    pub sent: Option<SentSecret>,
-}
-
-/// A client secret that was set in the tenant.
-#[derive(Clone, Debug)]
-pub struct SentSecret {
-    /// Its fingerprint.
-    pub fingerprint: String,
-    /// The value of the annotation when it was set.
-    pub asked: Option<String>,
-    /// How long until Auth0 takes it, and nothing else, for certain.
-    pub settles_in: Duration,
-}
-
-/// What the tenant answered so far in this pass.
-#[derive(Clone, Debug, Default)]
-pub struct Remote {
-    answers: BTreeMap<Read, Vec<Fields>>,
-    /// The secrets behind the digests in a connection's options, by JSON Pointer, as the tenant showed them in this pass: they
-    /// go back to it when its options are replaced, and nowhere else.
-    pub option_secrets: BTreeMap<String, SecretString>,
-}
-
-impl Remote {
-    /// Takes note of an answer; a second one to the same question replaces the first.
-    pub fn insert(&mut self, read: Read, answer: Vec<Fields>) {
-        self.answers.insert(read, answer);
-    }
-
-    /// Takes an answer back, so that the question is asked again.
-    pub fn forget(&mut self, read: &Read) {
-        self.answers.remove(read);
-    }
-
-    /// Whether the question has been answered.
-    pub fn has(&self, read: &Read) -> bool {
-        self.answers.contains_key(read)
-    }
-
-    /// The objects in the answer; none when it was not asked.
-    pub fn all(&self, read: &Read) -> &[Fields] {
-        self.answers.get(read).map_or(&[], Vec::as_slice)
-    }
-
-    /// The first object in the answer.
-    pub fn one(&self, read: &Read) -> Option<&Fields> {
-        self.all(read).first()
-    }
-
-    /// The object that a call changes; empty when there is none yet, or it was not asked for by its id.
-    pub fn before(&self, call: &Call) -> Fields {
-        match call {
-            Call::Update { kind, id, .. } => self.one(&Read::Get(*kind, id.clone())).cloned().unwrap_or_default(),
-            _ => Fields::new(),
-        }
-    }
-}
-
-/// How far to look for an object whose id is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// Not at all: nothing says that it could be there, so the first POST will tell.
-    KnownIds,
-    /// By natural key and stamp: an earlier attempt may have made it, or a POST said that it exists.
-    NaturalKeys,
-}
-
-/// All that a plan is made from, besides the spec.
-pub struct Situation<'a, Status> {
-    /// The resource.
-    pub owner: &'a Owner,
-    /// The tenant.
-    pub tenant: &'a TenantFacts,
-    /// What the spec refers to.
-    pub references: &'a References,
-    /// What we know of earlier passes.
-    pub status: &'a Status,
-    /// What the tenant answered.
-    pub remote: &'a Remote,
-    /// How far to look.
-    pub depth: Depth,
-    /// Whether a create of an earlier attempt may have succeeded without our knowing.
-    pub announced: bool,
-    /// Whether the spec changed since the last verdict. False in a pass that only looks for drift.
-    pub spec_changed: bool,
-    /// The operator's key for fingerprints.
-    pub key: &'a fingerprint::Key,
-    /// What is to be known for replacing a client secret.
-    pub rotation: &'a Rotation,
-    /// A random value, should the plan need one.
-    pub fresh_secret: &'a SecretString,
-    /// The client secret that a call of this pass brought to light.
-    pub client_secret: Option<&'a SecretString>,
 }
 
 /// The keys of a JSON object literal.

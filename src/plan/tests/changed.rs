@@ -1,4 +1,4 @@
-//! From one spec to another: what generated specs (tests/convergence.rs) have shown to go wrong, by name.
+//! From one spec to another: what leaves the spec, and what generated specs (tests/convergence.rs) have shown to go wrong, by name.
 
 use super::*;
 
@@ -129,4 +129,56 @@ fn metadata_that_changes_all_over_is_written_in_two_parts() {
         .map(|change| change["metadata"].as_object().unwrap().len())
         .collect();
     assert_eq!(sizes, [10, 10]);
+}
+
+#[test]
+fn a_field_that_leaves_the_spec_goes_back_to_the_tenants_default_once() {
+    fn unset<Spec: Managed + serde::de::DeserializeOwned>(
+        mut case: Case<Spec>,
+        tenant: &mut Tenant,
+        spec: &str,
+    ) -> Vec<Value> {
+        case.converge(tenant, Depth::KnownIds);
+        Spec::common_mut(&mut case.status).managed = case.spec.managed(&owner());
+        case.spec = serde_saphyr::from_str(spec).unwrap();
+        let calls = case.plan(tenant, Depth::KnownIds).unwrap().calls;
+        case.converge(tenant, Depth::KnownIds);
+        Spec::common_mut(&mut case.status).managed = case.spec.managed(&owner());
+        assert_eq!(case.planned(tenant), Vec::<String>::new(), "once");
+        calls
+            .into_iter()
+            .map(|call| match call {
+                Call::Update { body, .. } => Value::Object(body.fields),
+                other => panic!("{other}"),
+            })
+            .collect()
+    }
+    let mut api = Case::<Auth0ApiSpec>::new(
+        "{identifier: 'https://orders.example.com/', tokenLifetime: 60, client: {policy: None, description: x}}",
+    );
+    api.status.client = None;
+    let changes =
+        unset(api, &mut Tenant::default(), "{identifier: 'https://orders.example.com/', client: {policy: None}}");
+    assert_eq!(changes, [json!({"token_lifetime": 86_400})]);
+
+    let mut connection = Case::<Auth0ConnectionSpec>::new(
+        "{strategy: auth0, name: Orders, metadata: {team: shop}, database: {disableSignup: true, mfa: {active: true}}, enableManagementClient: false}",
+    );
+    connection.status.enabled_clients.clear();
+    let changes = unset(
+        connection,
+        &mut Tenant::default(),
+        "{strategy: auth0, name: Orders, database: {disableSignup: true}, enableManagementClient: false}",
+    );
+    assert_eq!(
+        changes,
+        [
+            json!({"metadata": {"auth0_operator": "created:c1/shop/orders", "team": null}, "options": {"disable_signup": true}})
+        ]
+    );
+
+    let mut metadata = user();
+    metadata.spec.user_metadata = Some(fields(json!({"colour": "red", "size": 1})));
+    let changes = unset(metadata, &mut Tenant::default(), USER);
+    assert_eq!(changes, [json!({"connection": "Orders", "user_metadata": {"colour": null, "size": null}})]);
 }

@@ -1,4 +1,4 @@
-//! Plans of connections with secrets in their options.
+//! Plans of connections: options, the secrets in them, and enabled clients.
 
 use super::*;
 use crate::crd::Auth0ConnectionStatus;
@@ -302,4 +302,63 @@ fn options_that_contradict_each_other_are_refused() {
         let message = spec.check(&facts()).err().map(|refusal| refusal.message).unwrap_or_default();
         assert!(message.contains(says) && (message.is_empty() == says.is_empty()), "{case}: {message}");
     }
+}
+
+#[test]
+fn a_connection_is_made_and_enabled_and_its_options_are_merged() {
+    let (mut case, mut tenant) = (Case::<Auth0ConnectionSpec>::new(CONNECTION), Tenant::default());
+    assert_eq!(
+        case.converge(&mut tenant, Depth::KnownIds),
+        ["create the connection", "change 2 enabled clients of the connection"]
+    );
+    assert_eq!(case.status.enabled_clients, ["abc", "operator"]);
+    assert_eq!(case.planned(&tenant), Vec::<String>::new());
+
+    let connection = tenant.objects.get_mut(&(ObjectKind::Connection, "connection-1".into())).unwrap();
+    connection["options"]["mfa"] = json!({"active": true});
+    connection.insert("display_name".into(), "Theirs".into());
+    case.spec =
+        serde_saphyr::from_str("{strategy: auth0, name: Orders, database: {disableSignup: false}, enabledClients: []}")
+            .unwrap();
+    let plan = case.plan(&tenant, Depth::KnownIds).unwrap();
+    let [Call::Update { body, .. }, Call::EnableClients { changes, .. }] = plan.calls.as_slice() else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(
+        body.fields,
+        fields(json!({"display_name": "Theirs", "options": {"disable_signup": false, "mfa": {"active": true}}}))
+    );
+    assert_eq!(*changes, [("abc".to_owned(), false)]);
+}
+
+#[test]
+fn clients_that_others_enabled_are_left_alone_unless_the_list_is_exclusive() {
+    for (policy, expected) in [("Additive", vec![]), ("Exclusive", vec![("theirs".to_owned(), false)])] {
+        let (mut case, mut tenant) = (Case::<Auth0ConnectionSpec>::new(CONNECTION), Tenant::default());
+        case.converge(&mut tenant, Depth::KnownIds);
+        tenant.enabled.get_mut("connection-1").unwrap().push("theirs".into());
+        case.spec.enabled_clients_policy = Some(serde_saphyr::from_str(policy).unwrap());
+        let plan = case.plan(&tenant, Depth::KnownIds).unwrap();
+        let changes: Vec<_> = plan
+            .calls
+            .iter()
+            .flat_map(|call| match call {
+                Call::EnableClients { changes, .. } => changes.clone(),
+                other => panic!("{other}"),
+            })
+            .collect();
+        assert_eq!(changes, expected, "{policy}");
+    }
+}
+
+#[test]
+fn a_connection_stays_in_the_tenant_unless_delete_is_written() {
+    let (mut case, mut tenant) = (Case::<Auth0ConnectionSpec>::new(CONNECTION), Tenant::default());
+    case.converge(&mut tenant, Depth::KnownIds);
+    let removal = |case: &Case<Auth0ConnectionSpec>| {
+        case.view(&tenant, Depth::KnownIds, |view| case.spec.plan_removal(view)).calls.len()
+    };
+    assert_eq!(removal(&case), 0);
+    case.spec.policies.deletion_policy = Some(DeletionPolicy::Delete);
+    assert_eq!(removal(&case), 1);
 }

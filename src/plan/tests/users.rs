@@ -112,3 +112,74 @@ fn a_new_number_is_sent_with_its_verification_and_one_that_a_person_verified_sta
     assert_eq!(calls, ["update connection, phone_number of the user sms|1"]);
     assert_eq!(plan.drift.map(|drift| drift.reason), Some(Reason::BlockedInTenant));
 }
+
+#[test]
+fn a_user_is_made_in_one_call_and_no_plan_shows_the_password() {
+    let (mut case, mut tenant) = (user(), Tenant::default());
+    let plan = case.plan(&tenant, Depth::KnownIds).unwrap();
+    assert!(!format!("{plan:?}").contains("canary"));
+    assert_eq!(case.converge(&mut tenant, Depth::KnownIds), ["create the user"]);
+    let made = &tenant.objects[&(ObjectKind::User, "auth0|4711".into())];
+    assert_eq!(
+        (text(made, "email"), text(made, "connection"), &made["verify_email"]),
+        (Some("ada@example.com"), Some("Orders"), &json!(false))
+    );
+    assert_eq!(case.planned(&tenant), Vec::<String>::new());
+    case.references.secrets.insert(("ada".into(), "password".into()), SecretString::from("another"));
+    assert_eq!(case.planned(&tenant), ["update connection, password of the user auth0|4711"]);
+}
+
+#[test]
+fn changes_of_a_user_are_split_as_auth0_takes_them() {
+    let (mut case, mut tenant) = (user(), Tenant::default());
+    case.converge(&mut tenant, Depth::KnownIds);
+    case.spec = serde_saphyr::from_str(
+        "{connectionRef: {name: db}, email: eve@example.com, emailVerified: true, username: eve, name: Eve, appMetadata: {plan: gold}, password: {secretKeyRef: {name: ada, key: password}}}",
+    )
+    .unwrap();
+    assert_eq!(
+        case.planned(&tenant),
+        [
+            "update connection, username of the user auth0|4711",
+            "update connection, email, email_verified of the user auth0|4711",
+            "update app_metadata, connection, name of the user auth0|4711",
+        ]
+    );
+    case.spec_changed = false;
+    assert!(!case.planned(&tenant).join(" ").contains(", name of"), "what people change themselves is not corrected");
+}
+
+#[test]
+fn a_block_that_somebody_set_is_not_taken_back_but_our_own_is() {
+    for (case, blocked_before, expected) in
+        [("somebody's", false, vec![]), ("our own", true, vec!["update blocked, connection of the user auth0|4711"])]
+    {
+        let (mut user, mut tenant) = (user(), Tenant::default());
+        user.spec.blocked = Some(blocked_before);
+        user.converge(&mut tenant, Depth::KnownIds);
+        user.status.common.managed = user.spec.managed(&owner());
+        tenant.objects.get_mut(&(ObjectKind::User, "auth0|4711".into())).unwrap().insert("blocked".into(), true.into());
+        user.spec.blocked = Some(false);
+        assert_eq!(user.planned(&tenant), expected, "{case}");
+        let drift = user.plan(&tenant, Depth::KnownIds).unwrap().drift.map(|drift| drift.reason);
+        assert_eq!(drift, (!blocked_before).then_some(Reason::BlockedInTenant), "{case}");
+    }
+}
+
+#[test]
+fn a_user_with_our_e_mail_is_ours_only_in_our_connection_and_by_itself() {
+    let identity = |connections: &[&str]| {
+        let identities: Vec<_> = connections.iter().map(|connection| json!({"connection": connection})).collect();
+        Tenant::default()
+            .with(ObjectKind::User, json!({"user_id": "auth0|9", "email": "ada@example.com", "identities": identities}))
+    };
+    for (case, tenant, expected) in [
+        ("in our connection", identity(&["Orders"]), Err(Reason::AlreadyExists)),
+        ("linked to another's", identity(&["Other", "Orders"]), Err(Reason::LinkedToAnotherUser)),
+        ("in another connection", identity(&["Other"]), Ok(1)),
+    ] {
+        let planned =
+            user().plan(&tenant, Depth::NaturalKeys).map(|plan| plan.calls.len()).map_err(|refusal| refusal.reason);
+        assert_eq!(planned, expected, "{case}");
+    }
+}
