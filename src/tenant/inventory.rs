@@ -4,15 +4,19 @@
 //! A read feeds it only if nothing spoiled its key since it was sent, a newer answer is never overwritten, and whoever asks
 //! joins a read under way only if that was sent after the asker had reason to ask.
 
-use super::{Answer, Error};
+use super::{
+    Answer, Error,
+    flights::{Departure, Flights, Landed},
+    same::is_same,
+};
 use crate::plan::{Call, Fields, ObjectKind, Read, text};
 use serde_json::Value;
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 /// How well an answer has to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +57,7 @@ pub(super) struct Inventory {
 struct State {
     known: HashMap<Read, Entry>,
     spoiled: HashMap<Read, Instant>,
-    flights: HashMap<Read, Flight>,
-    flown: u64,
+    flights: Flights,
 }
 
 /// As JSON text, which takes a fifth of the room of values: there are many, and few are looked at.
@@ -66,50 +69,17 @@ struct Entry {
     source: Source,
 }
 
-/// A read under way.
-#[derive(Debug)]
-struct Flight {
-    number: u64,
-    sent: Sent,
-    landed: watch::Receiver<Option<Result<Answer, Error>>>,
-}
-
-/// When a read left; empty while it waits for leave.
-pub(super) type Sent = Arc<OnceLock<Instant>>;
-
 /// What to do to get an answer.
 pub(super) enum Lookup {
     Known(Vec<Fields>, Source),
     /// Somebody asks already.
-    Flying(watch::Receiver<Option<Result<Answer, Error>>>),
+    Flying(Landed),
     /// Ask, and land.
     Ask(Departure),
 }
 
-/// A read that is about to be sent, on behalf of all who ask the same.
-pub(super) struct Departure {
-    pub(super) sent: Sent,
-    read: Read,
-    number: u64,
-    landing: watch::Sender<Option<Result<Answer, Error>>>,
-}
-
 /// A spoiled key is remembered for so long: no call takes longer, and none waits longer for leave without being the newer one.
 const REMEMBERED: Duration = Duration::from_secs(600);
-
-/// Keys that logins and the tenant itself change, and that no spec sets.
-const VOLATILE: [&str; 9] = [
-    "created_at",
-    "updated_at",
-    "last_login",
-    "last_ip",
-    "logins_count",
-    "last_password_reset",
-    "multifactor_last_modified",
-    "identities",
-    // Of connections, in lists of some tenants only: the clients of a connection have a read of their own.
-    "enabled_clients",
-];
 
 impl Inventory {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -129,32 +99,21 @@ impl Inventory {
                 return Lookup::Known(objects, entry.source);
             }
         }
-        if let Some(flight) = state.flights.get(read)
-            && flight.sent.get().is_none_or(|sent| *sent >= since)
-            // Closed when whoever asked has given up.
-            && flight.landed.has_changed().is_ok()
-        {
-            return Lookup::Flying(flight.landed.clone());
+        match state.flights.join(read, since) {
+            Some(landed) => Lookup::Flying(landed),
+            None => Lookup::Ask(state.flights.depart(read)),
         }
-        state.flown += 1;
-        let (landing, landed) = watch::channel(None);
-        let (sent, number) = (Sent::default(), state.flown);
-        state.flights.insert(read.clone(), Flight { number, sent: sent.clone(), landed });
-        Lookup::Ask(Departure { sent, read: read.clone(), number, landing })
     }
 
     /// The answer to a read that we sent.
     pub(super) fn land(&self, departure: Departure, answer: Result<Answer, Error>) {
-        let Departure { sent, read, number, landing } = departure;
         let mut state = self.state();
-        if state.flights.get(&read).is_some_and(|flight| flight.number == number) {
-            state.flights.remove(&read);
-        }
-        if let (Ok(answer), Some(sent)) = (&answer, sent.get()) {
-            state.learn(&read, &answer.objects, *sent);
+        state.flights.end(&departure);
+        if let (Ok(answer), Some(sent)) = (&answer, departure.sent.get()) {
+            state.learn(&departure.read, &answer.objects, *sent);
         }
         drop(state);
-        landing.send_replace(Some(answer));
+        departure.land(answer);
     }
 
     /// Takes note of our own write, which left at `sent`. `id` is the object's, `answer` the object after it, empty where Auth0 shows
@@ -231,36 +190,6 @@ impl Inventory {
         }
         let known = state.objects(read).unwrap_or_default();
         if is_same(&known, listed) { Comparison::Same } else { Comparison::Other }
-    }
-}
-
-/// Whether two answers show the same, in any order, as far as a spec could care.
-pub(super) fn is_same(one: &[Fields], other: &[Fields]) -> bool {
-    let lasting = |objects: &[Fields]| {
-        let mut objects: Vec<String> = objects
-            .iter()
-            .map(|object| {
-                let mut members: Vec<_> = object
-                    .iter()
-                    .filter(|(key, value)| !VOLATILE.contains(&key.as_str()) && !is_empty(value))
-                    .collect();
-                members.sort_by_key(|(key, _)| key.as_str());
-                format!("{members:?}")
-            })
-            .collect();
-        objects.sort();
-        objects
-    };
-    lasting(one) == lasting(other)
-}
-
-/// Lists and single reads leave out differently what was never set.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod credentials;
 mod error;
+mod flights;
 mod gate;
 mod guard;
 mod inventory;
@@ -15,6 +16,7 @@ mod nonces;
 mod queue;
 mod reads;
 mod redact;
+mod same;
 mod sweep;
 mod tail;
 mod token;
@@ -33,7 +35,8 @@ pub use transport::{Observe, Observer, http_client};
 
 use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, pointer, text};
 use error::Tried;
-use inventory::{Inventory, Sent};
+use flights::Sent;
+use inventory::Inventory;
 use reads::CLIENT_FIELDS;
 use redact::Redactor;
 use reqwest::Method;

@@ -3,7 +3,8 @@
 use super::{
     Answer, Provenance, Tenant,
     error::{Error, Tried},
-    inventory::{Freshness, Lookup, Sent, Source},
+    flights::Sent,
+    inventory::{Freshness, Lookup, Source},
     objects,
     queue::Asker,
     transport::Request,

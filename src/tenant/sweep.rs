@@ -5,11 +5,13 @@
 use super::{
     Asker, Cause, Tenant,
     error::{Error, Tried},
-    inventory::{Comparison, Freshness, Sent, is_same},
+    flights::Sent,
+    inventory::{Comparison, Freshness},
     limits::Group,
     log::Change,
     objects,
     reads::{CLIENT_FIELDS, Way, only, quoted},
+    same::is_same,
 };
 use crate::plan::{Fields, Held, ObjectKind, Read, text};
 use reqwest::Method;

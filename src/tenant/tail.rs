@@ -7,7 +7,7 @@
 use super::{
     Asker, Cause, Change, Tenant,
     error::{Error, Tried},
-    inventory::Sent,
+    flights::Sent,
     log::{Entry, Ours},
     nonces::Nonces,
     reads::Way,

@@ -3,8 +3,8 @@
 use super::{
     credentials::Credentials,
     error::{self, Error, Tried},
+    flights::Sent,
     gate::Gate,
-    inventory::Sent,
     jitter,
     limits::{Group, Standing, wait_asked_for},
     nonces::Nonces,

@@ -1,0 +1,70 @@
+//! Reads under way, so that those who ask the same at the same time share one call.
+
+use super::{Answer, Error};
+use crate::plan::Read;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+use tokio::{sync::watch, time::Instant};
+
+/// When a read left; empty while it waits for leave.
+pub(super) type Sent = Arc<OnceLock<Instant>>;
+
+/// The answer to a read, once it is there.
+pub(super) type Landed = watch::Receiver<Option<Result<Answer, Error>>>;
+
+/// A read that is about to be sent, on behalf of all who ask the same.
+pub(super) struct Departure {
+    pub(super) sent: Sent,
+    pub(super) read: Read,
+    number: u64,
+    landing: watch::Sender<Option<Result<Answer, Error>>>,
+}
+
+/// All reads under way, of each question the newest.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    flights: HashMap<Read, Flight>,
+    flown: u64,
+}
+
+#[derive(Debug)]
+struct Flight {
+    number: u64,
+    sent: Sent,
+    landed: Landed,
+}
+
+impl Flights {
+    /// A read that somebody may wait for who has had reason to ask since then.
+    pub(super) fn join(&self, read: &Read, since: Instant) -> Option<Landed> {
+        let flight = self.flights.get(read)?;
+        let is_new_enough = flight.sent.get().is_none_or(|sent| *sent >= since);
+        // Closed when whoever asked has given up.
+        (is_new_enough && flight.landed.has_changed().is_ok()).then(|| flight.landed.clone())
+    }
+
+    /// A read that others may join from now on.
+    pub(super) fn depart(&mut self, read: &Read) -> Departure {
+        self.flown += 1;
+        let (landing, landed) = watch::channel(None);
+        let (sent, number) = (Sent::default(), self.flown);
+        self.flights.insert(read.clone(), Flight { number, sent: sent.clone(), landed });
+        Departure { sent, read: read.clone(), number, landing }
+    }
+
+    /// A read that nobody needs to join any more.
+    pub(super) fn end(&mut self, departure: &Departure) {
+        if self.flights.get(&departure.read).is_some_and(|flight| flight.number == departure.number) {
+            self.flights.remove(&departure.read);
+        }
+    }
+}
+
+impl Departure {
+    /// Gives the answer to all who wait for it.
+    pub(super) fn land(self, answer: Result<Answer, Error>) {
+        self.landing.send_replace(Some(answer));
+    }
+}
