@@ -1,0 +1,114 @@
+//! The operator's client for one tenant, without Kubernetes: what it learns where the tenant answers only in part.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml's exception leaves out what tests share"
+)]
+
+mod support;
+
+use auth0_operator::{
+    plan::{Call, Held, ObjectKind, Read, TenantFacts},
+    tenant::{Asker, Cause, Change, Created, Credentials, Error, Observe, Pace, Tail, Tenant, http_client},
+};
+use k8s_openapi::jiff::Timestamp;
+use reqwest::Method;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+use support::tenant as emulated;
+
+/// Nobody who counts calls.
+struct Unobserved;
+
+impl Observe for Unobserved {
+    fn called(&self, _method: &'static str, _endpoint: &str, _status: u16, _cause: Cause) {}
+
+    fn waited(&self, _cause: Cause, _wait: Duration) {}
+
+    fn stands(&self, _queued: usize, _levels: &[(&'static str, f64)]) {}
+
+    fn heard(&self, _lag: Duration) {}
+}
+
+/// A tenant, and the operator's client for it.
+async fn start(name: &str) -> (emulated::Tenant, Tenant) {
+    let emulated = emulated::Tenant::start(&format!("{name}.eu.auth0.com")).await;
+    let facts = TenantFacts {
+        domain: emulated.domain().to_owned(),
+        endpoint: Some(emulated.url().to_owned()),
+        custom_domain: None,
+        management_client: "management".to_owned(),
+    };
+    let credentials = Credentials::Secret(SecretString::from(emulated.management_secret()));
+    let tenant = Tenant::new(facts, credentials, http_client().unwrap(), Arc::new(Unobserved));
+    (emulated, tenant)
+}
+
+/// Somebody makes an object; gives its id.
+async fn made(emulated: &emulated::Tenant, kind: ObjectKind, body: Value) -> String {
+    let object = emulated.call(Method::POST, kind.collection(), body).await;
+    object[kind.id_key()].as_str().unwrap().to_owned()
+}
+
+/// The questions that changes name.
+fn named(changes: &[Change]) -> Vec<&Read> {
+    changes.iter().flat_map(|change| &change.reads).collect()
+}
+
+#[tokio::test]
+async fn a_page_of_the_log_that_fails_takes_nothing_of_the_pages_before_it() {
+    const CHANGES: usize = 120;
+    let (emulated, tenant) = start("log-pages").await;
+    // From an entry of its own the client learns how to tell those of others.
+    let own = json!({ "identifier": "urn:own", "name": "own" }).as_object().unwrap().clone();
+    let create = Call::Create { kind: ObjectKind::ResourceServer, body: own.into() };
+    tenant.execute(&create, &mut Created::default(), &Asker::operator(Cause::Create)).await.unwrap();
+    let api =
+        made(&emulated, ObjectKind::ResourceServer, json!({ "identifier": "urn:theirs", "name": "theirs" })).await;
+    for lifetime in 1..CHANGES {
+        let change = json!({ "token_lifetime": lifetime });
+        emulated.call(Method::PATCH, &format!("resource-servers/{api}"), change).await;
+    }
+    let fails = json!([{
+        "method": "GET", "path": "^/api/v2/logs$", "skip": 1, "times": 1, "kind": "status", "status": 503,
+    }]);
+    emulated.faults(fails).await;
+
+    let (mut tail, mut changes) = (Tail::new(Timestamp::now()), vec![]);
+    let failed = tenant.listen(&mut tail, &mut changes).await;
+    assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+    let first = changes.len();
+    assert!(first > 0 && first < CHANGES, "{first} of {CHANGES} are on the first page");
+    tenant.listen(&mut tail, &mut changes).await.unwrap();
+    assert_eq!(changes.len(), CHANGES, "each once");
+}
+
+#[tokio::test]
+async fn a_list_that_fails_does_not_hide_the_changes_of_other_kinds() {
+    let (emulated, tenant) = start("failing-list").await;
+    let mut held = vec![];
+    for name in ["one", "two"] {
+        let api = json!({ "identifier": format!("urn:{name}"), "name": name });
+        held.push(Read::Get(ObjectKind::ResourceServer, made(&emulated, ObjectKind::ResourceServer, api).await));
+        held.push(Read::Get(ObjectKind::Client, made(&emulated, ObjectKind::Client, json!({ "name": name })).await));
+    }
+    let Read::Get(_, client) = held[3].clone() else { unreachable!() };
+    let database = json!({ "name": "users", "strategy": "auth0" });
+    let connection = made(&emulated, ObjectKind::Connection, database).await;
+    held.push(Read::ConnectionClients(connection.clone()));
+    let all: Vec<Held> = held.iter().cloned().map(Held::from).collect();
+    let mut changed = vec![];
+    tenant.sweep(&all, Pace::Quick, &mut changed).await.unwrap();
+    assert_eq!(changed, [], "nothing was known before");
+
+    emulated.call(Method::PATCH, &format!("clients/{client}"), json!({ "name": "another" })).await;
+    let enable = json!([{ "client_id": client, "status": true }]);
+    emulated.call(Method::PATCH, &format!("connections/{connection}/clients"), enable).await;
+    let fails = json!([{ "method": "GET", "path": "^/api/v2/resource-servers", "kind": "status", "status": 503 }]);
+    emulated.faults(fails).await;
+    let failed = tenant.sweep(&all, Pace::Quick, &mut changed).await;
+    assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+    assert_eq!(named(&changed), [&held[3], &held[4]]);
+}
