@@ -1,8 +1,9 @@
 //! The gate that every call to a tenant passes: whoever is most urgent goes first, and nobody before the tenant lets us.
 
 use super::{
-    limits::{Bucket, Group, Standing, Turn},
+    limits::{Bucket, Group, Turn},
     queue::{Asker, Queue},
+    standing::Standing,
 };
 use std::{
     collections::BTreeMap,
@@ -238,15 +239,9 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::{super::queue::Cause, *};
-    use reqwest::header::HeaderMap;
-    use std::time::{SystemTime, UNIX_EPOCH};
 
     fn standing(limit: u32, remaining: u32) -> Option<Standing> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [("limit", limit), ("remaining", remaining), ("reset", 0)] {
-            headers.insert(format!("x-ratelimit-{name}").parse::<reqwest::header::HeaderName>().unwrap(), value.into());
-        }
-        Standing::of(&headers, UNIX_EPOCH + SystemTime::UNIX_EPOCH.elapsed().unwrap())
+        Some(Standing { limit, remaining, full_in: 0 })
     }
 
     async fn enter(gate: &Arc<Gate>, group: Group, cause: Cause, namespace: &str) -> Ticket {

@@ -1,14 +1,10 @@
-//! Token buckets of a tenant's plan, as the headers of its answers tell them.
-//!
-//! `x-ratelimit-limit` is the size of the bucket, `x-ratelimit-remaining` what is left in it, `x-ratelimit-reset` the UNIX second
-//! at which it is full again, not the one at which a call is free (recorded). How much flows in per second is not said: it is
-//! taken from Auth0's documentation of the plans, and corrected by what limit, remaining and reset say together.
+//! Token buckets of a tenant's plan. How much flows in per second no answer says: it is taken from Auth0's documentation of the
+//! plans, and corrected by what answers do say.
 
-use reqwest::{Method, header::HeaderMap};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use super::{queue::Cause, standing::Standing};
+use reqwest::Method;
+use std::time::Duration;
 use tokio::time::Instant;
-
-use super::queue::Cause;
 
 /// Endpoints that have a bucket of their own on the plans Essentials and Professional. On all other plans all share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,55 +87,6 @@ fn per_second(limit: u32) -> f64 {
         // Not documented: the slowest in proportion, until the headers say more.
         other => f64::from(other) / 5.0,
     }
-}
-
-/// What an answer says of its bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) limit: u32,
-    remaining: u32,
-    /// Seconds from the answer until the bucket is full, rounded up.
-    full_in: u64,
-}
-
-impl Standing {
-    /// Reads the headers; `None` where the answer has none.
-    pub(super) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Self> {
-        let limit = number(headers, "x-ratelimit-limit")?;
-        let remaining = number(headers, "x-ratelimit-remaining")?;
-        let reset = number(headers, "x-ratelimit-reset")?;
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let whole = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        Some(Self { limit: whole(limit).max(1), remaining: whole(remaining), full_in: reset.saturating_sub(now) })
-    }
-
-    /// The rates per second between which the real one must lie. Both clocks are rounded to seconds.
-    fn rates(self) -> (f64, f64) {
-        let used = f64::from(self.limit.saturating_sub(self.remaining));
-        let full_in = self.full_in as f64;
-        let lowest = if full_in > 0.0 { (used - 1.0).max(0.0) / (full_in + 1.0) } else { 0.0 };
-        let highest = if full_in > 3.0 { used / (full_in - 3.0) } else { f64::INFINITY };
-        (lowest, highest)
-    }
-}
-
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// No 429 closes a bucket for longer: `x-ratelimit-reset` is when it is full again, not when one call is free.
-const LONGEST: Duration = Duration::from_secs(60);
-const SHORTEST: Duration = Duration::from_secs(1);
-
-/// How long a 429 asks to wait: `retry-after`, else until `x-ratelimit-reset` (UNIX seconds), at most a minute, with up to a
-/// fifth on top so that callers do not come back all at once.
-pub(super) fn wait_asked_for(headers: &HeaderMap, now: SystemTime, jitter: f64) -> Duration {
-    let until_reset = || {
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        number(headers, "x-ratelimit-reset").map(|reset| reset.saturating_sub(now))
-    };
-    let asked = number(headers, "retry-after").or_else(until_reset).map_or(SHORTEST, Duration::from_secs);
-    asked.clamp(SHORTEST, LONGEST).mul_f64(1.0 + 0.2 * jitter.clamp(0.0, 1.0))
 }
 
 /// When a call may go.
@@ -283,37 +230,8 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
-    }
-
     fn standing(limit: u32, remaining: u32, full_in: u64) -> Option<Standing> {
         Some(Standing { limit, remaining, full_in })
-    }
-
-    #[test]
-    fn retry_after_wins_and_a_far_reset_is_not_waited_for() {
-        let now = UNIX_EPOCH + Duration::from_secs(1_000);
-        for (case, pairs, seconds) in [
-            ("retry-after", vec![("retry-after", "7"), ("x-ratelimit-reset", "1050")], 7),
-            ("reset", vec![("x-ratelimit-reset", "1005")], 5),
-            ("far reset", vec![("x-ratelimit-reset", "9999")], 60),
-            ("past reset", vec![("x-ratelimit-reset", "1")], 1),
-            ("nothing said", vec![], 1),
-            ("not a number", vec![("retry-after", "soon")], 1),
-        ] {
-            let headers = headers(&pairs);
-            assert_eq!(wait_asked_for(&headers, now, 0.0), Duration::from_secs(seconds), "{case}");
-            assert_eq!(wait_asked_for(&headers, now, 1.0), Duration::from_secs(seconds).mul_f64(1.2), "{case}");
-        }
-    }
-
-    #[test]
-    fn the_headers_of_an_answer_are_its_standing() {
-        let now = UNIX_EPOCH + Duration::from_secs(1_000);
-        let full = [("x-ratelimit-limit", "10"), ("x-ratelimit-remaining", "8"), ("x-ratelimit-reset", "1002")];
-        assert_eq!(Standing::of(&headers(&full), now), standing(10, 8, 2));
-        assert_eq!(Standing::of(&headers(&full[..2]), now), None);
     }
 
     #[test]

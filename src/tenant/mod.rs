@@ -17,6 +17,7 @@ mod queue;
 mod reads;
 mod redact;
 mod same;
+mod standing;
 mod sweep;
 mod tail;
 mod token;

@@ -1,7 +1,7 @@
 //! The operator's access token for the Management API: fetched once for all callers, renewed early, kept in memory only.
 
 use super::{
-    credentials::Credentials, error::Error, jitter, limits::wait_asked_for, queue::Cause, transport::Observer,
+    credentials::Credentials, error::Error, jitter, queue::Cause, standing::wait_asked_for, transport::Observer,
 };
 use crate::plan::TenantFacts;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

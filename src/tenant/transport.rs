@@ -6,17 +6,15 @@ use super::{
     flights::Sent,
     gate::Gate,
     jitter,
-    limits::{Group, Standing, wait_asked_for},
+    limits::Group,
     nonces::Nonces,
     queue::{Asker, Cause},
+    standing::{Standing, wait_asked_for},
     token::{Scopes, Tokens},
 };
 use crate::plan::TenantFacts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{
-    Method, StatusCode,
-    header::{CONTENT_TYPE, DATE, HeaderMap},
-};
+use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
 use std::{
     sync::Arc,
@@ -186,14 +184,13 @@ impl Transport {
         let status = answer.status();
         self.observe.called(method, &endpoint, status.as_u16(), cause);
         tracing::debug!(method, endpoint, status = status.as_u16(), cause = cause.word(), "call to the tenant");
-        // The tenant's clock, since its resets go by that.
-        let now = date(answer.headers()).unwrap_or_else(SystemTime::now);
+        let here = SystemTime::now();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let wait = wait_asked_for(answer.headers(), now, jitter());
+            let wait = wait_asked_for(answer.headers(), here, jitter());
             ticket.refused(wait);
             return Err(Error::Throttled(wait));
         }
-        let standing = Standing::of(answer.headers(), now);
+        let standing = Standing::of(answer.headers(), here);
         // That there are no limits is believed of a success only: what stands before the tenant may answer in its place.
         if standing.is_some() || status.is_success() {
             ticket.answered(standing);
@@ -201,12 +198,6 @@ impl Transport {
         let body = answer.bytes().await.map_err(|error| lost(&error))?;
         Ok((status, body.to_vec()))
     }
-}
-
-/// When the answer was given, as it says.
-fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    let zoned = jiff::fmt::rfc2822::parse(headers.get(DATE)?.to_str().ok()?).ok()?;
-    Some(zoned.timestamp().into())
 }
 
 fn read(status: StatusCode, body: &[u8], tried: Tried) -> Result<Value, Error> {
