@@ -9,6 +9,7 @@
 mod support;
 
 use futures::future::join_all;
+use kube::api::ListParams;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -314,6 +315,37 @@ async fn within_the_rate_of_the_smallest_plan_all_is_made_once() {
     let made = bench.tenant.added().await;
     let counts = ["resource_servers", "clients", "client_grants"].map(|kind| made[kind].as_array().unwrap().len());
     assert_eq!(counts, [more.len() + 1; 3], "{made}");
+}
+
+#[tokio::test]
+async fn the_limit_of_one_tenant_does_not_hold_up_another() {
+    /// Passes of a kind over one tenant that are at work at the same time, and the one that was refused.
+    const AT_WORK: usize = 17;
+    let full = Bench::new("full").await;
+    let free = Bench::new("free").await;
+    Operator::shared(full.cluster).await;
+    for bench in [&full, &free] {
+        bench.apply(CREDENTIALS).await;
+        bench.apply(TENANT).await;
+        bench.ready(TENANT).await;
+    }
+    let refusal = json!([{
+        "method": "POST", "path": "^/api/v2/", "kind": "status", "status": 429, "headers": { "retry-after": "60" },
+    }]);
+    full.tenant.faults(refusal).await;
+    for number in 0..=AT_WORK {
+        let spec = json!({ "tenantRef": { "name": "default" }, "identifier": format!("urn:{number}") });
+        full.apply_object(&resource(&format!("Auth0Api/api-{number}"), spec)).await;
+    }
+    let are_at_work = async || {
+        let all = full.api("Auth0Api").list(&ListParams::default()).await.unwrap();
+        all.items.iter().filter(|object| object.data["status"]["conditions"].is_array()).count() >= AT_WORK
+    };
+    full.tenant.until("as many passes as there may be wait for the tenant", are_at_work).await;
+
+    free.apply(API).await;
+    free.ready(API).await;
+    assert_eq!(full.tenant.calls().await, ["POST resource-servers"], "the others still wait");
 }
 
 #[tokio::test]
