@@ -185,6 +185,33 @@ async fn what_the_log_does_not_tell_is_found_by_a_sweep() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_is_suspended_is_asked_no_more_not_even_in_the_middle_of_a_sweep() {
+    let (bench, clock) = (bench("suspended").await, bench("clock").await);
+    // Each read of the sweep takes longer than a suspension.
+    let slow = json!([{ "method": "GET", "path": "^/api/v2/[a-km-z]", "kind": "delay", "ms": 700 }]);
+    bench.tenant.faults(slow).await;
+    bench.tenant.forget_calls().await;
+    bench.annotate(TENANT, "sweep").await;
+    bench.tenant.until_calls("the first of a sweep", |calls| !calls.is_empty()).await;
+    bench.patch(TENANT, &json!({ "spec": { "suspend": true } })).await;
+    bench.history.until(TENANT, "suspended", |tenant| tenant.reason() == "Suspended").await;
+    let reads = bench.tenant.log_reads().await;
+
+    // As long as the rest of the sweep would have taken, and as many readings of the log.
+    until_read(&clock, 6).await;
+    let calls = bench.tenant.calls().await;
+    assert!(calls.len() <= 2, "the second was under way: {calls:?}");
+    assert_eq!(bench.tenant.log_reads().await, reads);
+
+    bench.tenant.faults(json!([])).await;
+    let api = bench.tenant.object("resource_servers", "identifier", &bench.samples.identifier()).await;
+    bench.tenant.call(Method::PATCH, &path("resource-servers", &api["id"]), json!({ "token_lifetime": 60 })).await;
+    bench.patch(TENANT, &json!({ "spec": { "suspend": false } })).await;
+    let id = ("id", api["id"].as_str().unwrap());
+    until_again(&bench, "resource_servers", id, "/token_lifetime", &api["token_lifetime"]).await;
+}
+
+#[tokio::test]
 async fn without_leave_to_read_the_log_the_tenant_says_so() {
     let bench = bench("no-log").await;
     let audience = format!("https://{}/api/v2/", bench.tenant.domain());

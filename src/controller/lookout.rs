@@ -90,6 +90,7 @@ struct Lookout {
 /// How changes are looked for, as the Auth0Tenant says. One that is suspended is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
+    is_suspended: bool,
     mode: DriftMode,
     interval: Duration,
     sweep_interval: Duration,
@@ -103,8 +104,10 @@ impl Settings {
             let written = text.and_then(|text| text.parse::<SignedDuration>().ok());
             written.and_then(|written| Duration::try_from(written).ok()).unwrap_or(default)
         };
+        let is_suspended = tenant.suspend == Some(true);
         Self {
-            mode: if tenant.suspend == Some(true) { DriftMode::Off } else { detection.mode.unwrap_or_default() },
+            is_suspended,
+            mode: if is_suspended { DriftMode::Off } else { detection.mode.unwrap_or_default() },
             interval: duration(detection.interval, INTERVAL),
             sweep_interval: duration(detection.sweep_interval, SWEEP_INTERVAL),
         }
@@ -127,8 +130,12 @@ impl Lookout {
             }
             let Some(connected) = self.connected.upgrade() else { return };
             let mut changes = vec![];
-            let heard = connected.tenant.listen(&mut tail, &mut changes).await;
+            let heard = tokio::select! {
+                heard = connected.tenant.listen(&mut tail, &mut changes) => Some(heard),
+                () = self.suspended() => None,
+            };
             self.spread_word(&connected, &changes);
+            let Some(heard) = heard else { continue };
             connected.heard(heard.is_ok());
             match heard {
                 Ok(tidings) => {
@@ -158,7 +165,7 @@ impl Lookout {
         // Those that did all they had to do.
         let mut sweeps = 0_u32;
         loop {
-            let Settings { mode, sweep_interval, .. } = *settings.borrow_and_update();
+            let Settings { is_suspended, mode, sweep_interval, .. } = *settings.borrow_and_update();
             let lacks_log = mode == DriftMode::Log && self.lacks_log.load(Ordering::Relaxed);
             let interval = match failures {
                 0 if lacks_log => sweep_interval.min(SWEEP_WITHOUT_LOG),
@@ -172,7 +179,7 @@ impl Lookout {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
-                () = self.sweep_asked.notified() => true,
+                () = self.sweep_asked.notified(), if !is_suspended => true,
                 () = tokio::time::sleep(interval), if mode != DriftMode::Off => false,
             };
             let is_full = is_asked || lacks_log || failures > 0 || (sweeps + 1).is_multiple_of(FULL_SWEEP_EVERY);
@@ -194,13 +201,22 @@ impl Lookout {
         connected.tenant.keep(&held.iter().map(|held| &held.read).collect());
         held.retain(|held| is_full || !is_costly(&held.read));
         let mut changed = vec![];
-        let swept = connected.tenant.sweep(&held, pace, &mut changed).await;
-        if let Err(error) = &swept {
+        let swept = tokio::select! {
+            swept = connected.tenant.sweep(&held, pace, &mut changed) => Some(swept),
+            () = self.suspended() => None,
+        };
+        if let Some(Err(error)) = &swept {
             tracing::warn!(tenant = %self.tenant, %error, "not everything in the tenant could be looked at");
         }
         tracing::debug!(tenant = %self.tenant, objects = held.len(), changed = changed.len(), "looked at the tenant");
         self.wake(&connected, &changed);
-        swept.is_ok()
+        matches!(swept, Some(Ok(())))
+    }
+
+    /// Ends when the Auth0Tenant is suspended: what is under way is broken off then, and what it found until then counts.
+    async fn suspended(&self) {
+        // Without a sender there is no client either, and this task ends.
+        let _ = self.settings.clone().wait_for(|settings| settings.is_suspended).await;
     }
 
     /// Spoils what changes say is no longer so, and wakes whom they concern.

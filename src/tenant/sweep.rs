@@ -38,14 +38,14 @@ pub enum Pace {
 }
 
 /// The questions of one kind that are still open, and those whose answers turned out to be others.
-struct Survey<'a> {
+struct Survey<'a, 'b> {
     open: BTreeMap<String, &'a Held>,
     found: usize,
     pages: usize,
-    changed: Vec<Change>,
+    changed: &'b mut Vec<Change>,
 }
 
-impl Survey<'_> {
+impl Survey<'_, '_> {
     /// Whether one more page is likely to show more of ours than a single read would: a tenant may hold many objects of others.
     fn goes_on(&self) -> bool {
         // Nor has it cost more pages yet than single reads are left.
@@ -54,7 +54,7 @@ impl Survey<'_> {
 }
 
 impl Tenant {
-    /// Looks at what resources hold, and adds to `changed` what is not as it was known.
+    /// Looks at what resources hold, and adds to `changed` what is not as it was known: at once, since it may be broken off.
     ///
     /// # Errors
     /// The first, when the tenant gives no answer; the other kinds are looked at all the same.
@@ -65,10 +65,8 @@ impl Tenant {
                 Read::Get(other, id) if *other == kind => Some((id.clone(), held)),
                 _ => None,
             });
-            let mut survey = Survey { open: of_kind.collect(), found: 0, pages: 0, changed: vec![] };
-            let listed = self.list(kind, &mut survey, pace).await;
-            changed.append(&mut survey.changed);
-            let looked = match listed {
+            let mut survey = Survey { open: of_kind.collect(), found: 0, pages: 0, changed: &mut *changed };
+            let looked = match self.list(kind, &mut survey, pace).await {
                 Ok(()) => self.ask_again(survey.open.into_values(), pace, changed).await,
                 Err(error) => Err(error),
             };
@@ -98,7 +96,7 @@ impl Tenant {
         Ok(())
     }
 
-    async fn list(&self, kind: ObjectKind, survey: &mut Survey<'_>, pace: Pace) -> Result<(), Error> {
+    async fn list(&self, kind: ObjectKind, survey: &mut Survey<'_, '_>, pace: Pace) -> Result<(), Error> {
         match kind {
             ObjectKind::ResourceServer => self.list_numbered(survey, pace).await,
             ObjectKind::User => self.list_users(survey, pace).await,
@@ -118,7 +116,7 @@ impl Tenant {
         kind: ObjectKind,
         key: &str,
         mut query: Vec<(&str, String)>,
-        survey: &mut Survey<'_>,
+        survey: &mut Survey<'_, '_>,
         pace: Pace,
     ) -> Result<(), Error> {
         query.push(("take", PAGE.to_string()));
@@ -138,7 +136,7 @@ impl Tenant {
     }
 
     /// Resource servers: pages by number, which end at 1,000; those beyond by their identifiers, ten at a time.
-    async fn list_numbered(&self, survey: &mut Survey<'_>, pace: Pace) -> Result<(), Error> {
+    async fn list_numbered(&self, survey: &mut Survey<'_, '_>, pace: Pace) -> Result<(), Error> {
         let (kind, key) = (ObjectKind::ResourceServer, "resource_servers");
         let totals = |query: &mut Vec<(&str, String)>| query.push(("include_totals", "true".to_owned()));
         for page in 0..NUMBERED_PAGES {
@@ -160,7 +158,7 @@ impl Tenant {
         Ok(())
     }
 
-    async fn list_users(&self, survey: &mut Survey<'_>, pace: Pace) -> Result<(), Error> {
+    async fn list_users(&self, survey: &mut Survey<'_, '_>, pace: Pace) -> Result<(), Error> {
         let ids: Vec<String> = survey.open.keys().cloned().collect();
         for ids in ids.chunks(USERS).filter(|ids| ids.len() > 1) {
             let quoted: Vec<String> = ids.iter().map(|id| quoted(id)).collect();
@@ -181,7 +179,7 @@ impl Tenant {
         kind: ObjectKind,
         key: &str,
         query: Vec<(&str, String)>,
-        survey: &mut Survey<'_>,
+        survey: &mut Survey<'_, '_>,
         pace: Pace,
     ) -> Result<usize, Error> {
         let (asker, sent) = (Asker::operator(Cause::Sweep), Sent::default());
@@ -195,7 +193,7 @@ impl Tenant {
         Ok(seen)
     }
 
-    fn take(&self, kind: ObjectKind, page: Vec<Fields>, sent: &Sent, survey: &mut Survey<'_>) {
+    fn take(&self, kind: ObjectKind, page: Vec<Fields>, sent: &Sent, survey: &mut Survey<'_, '_>) {
         survey.pages += 1;
         let Some(sent) = sent.get() else { return };
         for mut object in page {

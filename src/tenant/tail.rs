@@ -155,7 +155,8 @@ impl Tail {
 }
 
 impl Tenant {
-    /// Reads what is new in the tenant's log, up to five pages, and adds to `changes` what others changed, in the order of the log.
+    /// Reads what is new in the tenant's log, up to five pages, and adds to `changes` what others changed, in the order of the log:
+    /// at once, since it may be broken off.
     ///
     /// # Errors
     /// When the log cannot be read; what was read until then stays read, and is in `changes`.
