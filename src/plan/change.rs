@@ -3,6 +3,7 @@
 use super::{
     Body, Call, Fields, ObjectKind,
     concealed::{blank, digest_of, is_encrypted, is_within},
+    connection::OF_CERTIFICATE,
     diff, pointer,
 };
 use serde_json::Value;
@@ -29,21 +30,28 @@ impl Call {
             Self::EnableClients { .. } => return ["enabled_clients".to_owned()].into(),
             Self::Delete { .. } => return BTreeSet::new(),
         };
+        let mut have = have.clone();
+        if let (Some(Value::Object(sent)), Some(Value::Object(current))) =
+            (fields.get(REPLACED), have.get_mut(REPLACED))
+        {
+            *current = as_sent(std::mem::take(current), sent);
+        }
         let is_beside = |key: &str| self.kind() == ObjectKind::User && BESIDE_USER.contains(&key);
-        let differing = diff(fields, have).into_iter().filter(|(key, _)| !is_beside(key));
+        let differing = diff(fields, &have).into_iter().filter(|(key, _)| !is_beside(key));
         let mut paths: BTreeSet<String> = differing
             .flat_map(|(key, value)| match value {
                 Value::Object(_) if OPEN.contains(&key.as_str()) => {
-                    let differing = diff(&members_of(fields, &key), &members_of(have, &key));
+                    let differing = diff(&members_of(fields, &key), &members_of(&have, &key));
                     differing.keys().map(|member| format!("{key}.{member}")).collect()
                 }
                 _ => vec![key],
             })
             .collect();
         if let Some(Value::Object(members)) = fields.get(REPLACED) {
-            let nulls = members_of(have, REPLACED).into_iter().filter(|(member, _)| !members.contains_key(member));
-            let nulls = nulls.map(|(member, _)| (member, Value::Null)).collect();
-            let gone = diff(&nulls, &members_of(have, REPLACED));
+            let current = members_of(&have, REPLACED);
+            let nulls = current.keys().filter(|member| !members.contains_key(*member));
+            let nulls = nulls.map(|member| (member.clone(), Value::Null)).collect();
+            let gone = diff(&nulls, &current);
             paths.extend(gone.keys().map(|member| format!("{REPLACED}.{member}")));
         }
         paths
@@ -139,7 +147,21 @@ fn is_of_same_options(body: &Body, have: &Fields) -> bool {
         let shown = ciphertext.cloned().unwrap_or_else(|| digest_of(place, secret).into());
         pointer::put(&mut options, place, shown);
     }
-    !body.follows_secret && diff(&options, current).is_empty() && diff(current, &options).is_empty()
+    let current = as_sent(current.clone(), &options);
+    !body.follows_secret && diff(&options, &current).is_empty() && diff(&current, &options).is_empty()
+}
+
+/// Options that are there as they would be sent: what Auth0 reads in a certificate is not, and comes back with it.
+fn as_sent(mut current: Fields, sent: &Fields) -> Fields {
+    const CERTIFICATE: &str = "signingCert";
+    if let Some(certificate) = sent.get(CERTIFICATE)
+        // Some strategies show it under its other name only (recorded).
+        && [CERTIFICATE, "cert"].iter().any(|name| current.get(*name) == Some(certificate))
+    {
+        current.retain(|key, _| sent.contains_key(key) || !OF_CERTIFICATE.contains(&key.as_str()));
+        current.insert(CERTIFICATE.to_owned(), certificate.clone());
+    }
+    current
 }
 
 fn split(path: &str) -> Option<(&str, &str)> {
@@ -275,6 +297,20 @@ mod tests {
         }
         let left = call(1, "s", false).leaving(&paths(&["options.signing_key"]), &have);
         assert!(left.is_none(), "one with a secret in it");
+    }
+
+    #[test]
+    fn what_auth0_reads_in_a_certificate_goes_and_comes_with_it() {
+        let shown =
+            |name: &str| fields(json!({"options": {"a": 1, name: "c", "subject": {"cn": "x"}, "expires": "y"}}));
+        for name in ["signingCert", "cert"] {
+            let have = shown(name);
+            let call = update(ObjectKind::Connection, json!({"options": {"a": 2, "signingCert": "c"}}));
+            assert_eq!(call.changes(&have), paths(&["options.a"]), "{name}");
+            assert!(call.leaving(&paths(&["options.a"]), &have).is_none(), "{name}");
+            let another = update(ObjectKind::Connection, json!({"options": {"a": 2, "signingCert": "d"}}));
+            assert!(another.leaving(&paths(&["options.a"]), &have).is_some(), "{name}");
+        }
     }
 
     #[test]

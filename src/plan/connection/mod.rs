@@ -5,6 +5,8 @@
 
 mod options;
 
+pub(super) use options::OF_CERTIFICATE;
+
 use super::{
     Body, Call, Depth, Fields, Found, Held, Managed, Need, ObjectKind, Output, Owner, Plan, Read, Refusal, Situation,
     Target, TenantFacts, auth0_case, concealed, diff, fields, ownership, pointer, put, text, unset,

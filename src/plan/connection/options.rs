@@ -31,7 +31,7 @@ fn derived(strategy: &str) -> &'static [&'static str] {
 }
 
 /// What Auth0 reads in `signingCert` (recorded).
-const OF_CERTIFICATE: [&str; 4] = ["cert", "expires", "subject", "thumbprints"];
+pub(in crate::plan) const OF_CERTIFICATE: [&str; 4] = ["cert", "expires", "subject", "thumbprints"];
 
 /// What Auth0 adds to the e-mail attribute of a database (recorded).
 const OF_EMAIL: [&str; 2] = ["unique", "verification_method"];
