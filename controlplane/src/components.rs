@@ -126,7 +126,7 @@ fn start(name: &'static str, binaries: &Path, folder: &Folder, arguments: &[Stri
     let log = folder.path().join(format!("{name}.log"));
     Process::start(name, &binaries.join(name), log, folder, |command| {
         // Else kube-apiserver spends a fifth of its time collecting garbage of a heap that is small anyhow.
-        command.args(arguments).current_dir(folder.path()).env("GOGC", "200");
+        command.args(arguments).current_dir(folder.path()).env("GOGC", "400");
     })
 }
 

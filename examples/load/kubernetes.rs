@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, Client, CustomResourceExt, ResourceExt,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
     runtime::{conditions::is_crd_established, wait::await_condition},
 };
 use serde_json::{Value, json};
@@ -19,7 +19,11 @@ use std::{
 /// So many are applied at the same time.
 const AT_ONCE: usize = 16;
 
-/// Installs the CRDs and makes the namespace.
+/// What is installed with the operator, its rights too.
+const OPERATOR: &str = include_str!("../../deploy/operator.yaml");
+
+/// Installs the operator as its documentation says, but for the Deployment: it runs as a process here. Makes the namespace for the
+/// resources.
 pub(crate) async fn prepare(kubernetes: &Client) -> Result<()> {
     let definitions = Api::all(kubernetes.clone());
     let ours = PatchParams::apply("load");
@@ -27,6 +31,18 @@ pub(crate) async fn prepare(kubernetes: &Client) -> Result<()> {
         let name = definition.name_any();
         definitions.patch(&name, &ours, &Patch::Apply(&definition)).await?;
         await_condition(definitions.clone(), &name, is_crd_established()).await?;
+    }
+    for object in serde_saphyr::from_multiple::<DynamicObject>(OPERATOR)? {
+        let types = object.types.as_ref().ok_or("an object without a kind")?;
+        if types.kind == "Deployment" {
+            continue;
+        }
+        let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(types)?);
+        let api: Api<DynamicObject> = match object.namespace() {
+            Some(namespace) => Api::namespaced_with(kubernetes.clone(), &namespace, &resource),
+            None => Api::all_with(kubernetes.clone(), &resource),
+        };
+        api.patch(&object.name_any(), &ours, &Patch::Apply(&object)).await?;
     }
     let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
     Api::<Namespace>::all(kubernetes.clone()).patch(NAMESPACE, &ours, &Patch::Apply(namespace)).await?;

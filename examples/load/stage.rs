@@ -46,7 +46,9 @@ impl Stage {
         let tenant_process = TenantProcess::start(DOMAIN, plan, latency)?;
         let tenant = Tenant::new(&tenant_process.url);
         let seen = Seen::start(&kubernetes)?;
-        let operator = Operator::start(control_plane.kubeconfig())?;
+        // With no more rights than it has when it is installed.
+        let operator =
+            Operator::start(&control_plane.kubeconfig_for_service_account("auth0-operator", "auth0-operator").await?)?;
         kubernetes::apply_all(&kubernetes, &before(&tenant.url)).await?;
         let ready = seen.until(TENANT, 1, PATIENCE).await;
         ready.map_err(|error| operator.explain(&error.to_string()))?;
