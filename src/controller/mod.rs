@@ -9,6 +9,7 @@
 
 mod access;
 mod admission;
+mod announce;
 mod auth0tenant;
 mod brake;
 mod concern;
