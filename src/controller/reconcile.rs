@@ -73,7 +73,9 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         pass.context.memory.succeeded(&pass.owner.uid);
         0
     } else {
-        let is_trouble = outcome.reason.class() == Class::Troubled && outcome.reason != Reason::TenantNotReady;
+        // A pass that the rate limit stopped goes on for the reason that it began for.
+        let is_trouble = outcome.reason.class() == Class::Troubled
+            && !matches!(outcome.reason, Reason::TenantNotReady | Reason::RateLimited);
         pass.context.memory.failed(&pass.owner.uid, is_trouble)
     };
     let options = &pass.shared().options;

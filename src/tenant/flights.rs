@@ -1,6 +1,9 @@
 //! Reads under way, so that those who ask the same at the same time share one call.
 
-use super::{Answer, Error};
+use super::{
+    Answer, Error,
+    queue::{Asker, Cause},
+};
 use crate::plan::Read;
 use std::{
     collections::HashMap,
@@ -32,25 +35,27 @@ pub(super) struct Flights {
 #[derive(Debug)]
 struct Flight {
     number: u64,
+    /// Why it is made: it waits for leave like others of that cause.
+    cause: Cause,
     sent: Sent,
     landed: Landed,
 }
 
 impl Flights {
-    /// A read that somebody may wait for who has had reason to ask since then.
-    pub(super) fn join(&self, read: &Read, since: Instant) -> Option<Landed> {
+    /// A read that somebody may wait for: it left after there was reason to ask, or will leave as soon as the asker's own would.
+    pub(super) fn join(&self, read: &Read, asker: &Asker) -> Option<Landed> {
         let flight = self.flights.get(read)?;
-        let is_new_enough = flight.sent.get().is_none_or(|sent| *sent >= since);
+        let is_good = flight.sent.get().map_or(flight.cause <= asker.cause, |sent| *sent >= asker.since);
         // Closed when whoever asked has given up.
-        (is_new_enough && flight.landed.has_changed().is_ok()).then(|| flight.landed.clone())
+        (is_good && flight.landed.has_changed().is_ok()).then(|| flight.landed.clone())
     }
 
     /// A read that others may join from now on.
-    pub(super) fn depart(&mut self, read: &Read) -> Departure {
+    pub(super) fn depart(&mut self, read: &Read, cause: Cause) -> Departure {
         self.flown += 1;
         let (landing, landed) = watch::channel(None);
         let (sent, number) = (Sent::default(), self.flown);
-        self.flights.insert(read.clone(), Flight { number, sent: sent.clone(), landed });
+        self.flights.insert(read.clone(), Flight { number, cause, sent: sent.clone(), landed });
         Departure { sent, read: read.clone(), number, landing }
     }
 
@@ -66,5 +71,26 @@ impl Departure {
     /// Gives the answer to all who wait for it.
     pub(super) fn land(self, answer: Result<Answer, Error>) {
         self.landing.send_replace(Some(answer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ObjectKind;
+
+    #[test]
+    fn an_edit_does_not_wait_with_a_read_that_waits_for_a_sweep() {
+        let (mut flights, read) = (Flights::default(), Read::Get(ObjectKind::Client, "abc".into()));
+        let (sweep, edit) = (Asker::operator(Cause::Sweep), Asker::operator(Cause::User));
+        let spread = flights.depart(&read, Cause::Sweep);
+        assert!(flights.join(&read, &sweep).is_some() && flights.join(&read, &edit).is_none());
+        spread.sent.set(Instant::now()).unwrap();
+        assert!(flights.join(&read, &edit).is_some(), "it has left, and after the edit");
+        let urgent = flights.depart(&read, Cause::User);
+        flights.end(&spread);
+        assert!(flights.join(&read, &sweep).is_some(), "whoever can wait shares the faster one");
+        flights.end(&urgent);
+        assert!(flights.join(&read, &edit).is_none());
     }
 }

@@ -7,6 +7,7 @@
 use super::{
     Answer, Error,
     flights::{Departure, Flights, Landed},
+    queue::Asker,
     same::is_same,
 };
 use crate::plan::{Call, Fields, ObjectKind, Read, text};
@@ -86,22 +87,22 @@ impl Inventory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer to a question for somebody who has had reason to ask since then.
-    pub(super) fn look_up(&self, read: &Read, freshness: Freshness, since: Instant) -> Lookup {
+    /// The answer to a question, for whoever asks it.
+    pub(super) fn look_up(&self, read: &Read, freshness: Freshness, asker: &Asker) -> Lookup {
         let mut state = self.state();
         if let Some(entry) = state.known.get(read) {
             let is_good = match freshness {
                 Freshness::Known => true,
                 // Lists of users lag behind (Auth0's documentation).
-                Freshness::Anew => entry.since >= since && entry.source == Source::Object,
+                Freshness::Anew => entry.since >= asker.since && entry.source == Source::Object,
             };
             if is_good && let Ok(objects) = serde_json::from_str(&entry.objects) {
                 return Lookup::Known(objects, entry.source);
             }
         }
-        match state.flights.join(read, since) {
+        match state.flights.join(read, asker) {
             Some(landed) => Lookup::Flying(landed),
-            None => Lookup::Ask(state.flights.depart(read)),
+            None => Lookup::Ask(state.flights.depart(read, asker.cause)),
         }
     }
 
@@ -246,7 +247,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::fields;
+    use crate::{plan::fields, tenant::Cause};
     use serde_json::json;
 
     fn client(name: &str) -> Answer {
@@ -261,8 +262,12 @@ mod tests {
         Call::Update { kind: ObjectKind::Client, id: "abc".into(), body: crate::plan::Body::default() }
     }
 
+    fn wake(since: Instant) -> Asker {
+        Asker { since, ..Asker::operator(Cause::Wake) }
+    }
+
     fn depart(inventory: &Inventory, freshness: Freshness) -> Departure {
-        match inventory.look_up(&abc(), freshness, Instant::now()) {
+        match inventory.look_up(&abc(), freshness, &wake(Instant::now())) {
             Lookup::Ask(departure) => departure,
             Lookup::Known(..) | Lookup::Flying(_) => panic!("has to ask"),
         }
@@ -277,7 +282,7 @@ mod tests {
     }
 
     fn name(inventory: &Inventory, freshness: Freshness, since: Instant) -> Option<String> {
-        match inventory.look_up(&abc(), freshness, since) {
+        match inventory.look_up(&abc(), freshness, &wake(since)) {
             Lookup::Known(objects, _) => text(&objects[0], "name").map(str::to_owned),
             Lookup::Flying(_) => None,
             Lookup::Ask(departure) => {
@@ -329,11 +334,14 @@ mod tests {
         let departure = depart(&inventory, Freshness::Known);
         later().await;
         let woken = Instant::now();
-        assert!(matches!(inventory.look_up(&abc(), Freshness::Known, woken), Lookup::Flying(_)), "it has not left yet");
+        assert!(
+            matches!(inventory.look_up(&abc(), Freshness::Known, &wake(woken)), Lookup::Flying(_)),
+            "it has not left yet"
+        );
         send(&departure);
         later().await;
-        assert!(matches!(inventory.look_up(&abc(), Freshness::Known, before), Lookup::Flying(_)));
-        let Lookup::Ask(second) = inventory.look_up(&abc(), Freshness::Known, Instant::now()) else {
+        assert!(matches!(inventory.look_up(&abc(), Freshness::Known, &wake(before)), Lookup::Flying(_)));
+        let Lookup::Ask(second) = inventory.look_up(&abc(), Freshness::Known, &wake(Instant::now())) else {
             panic!("what was sent before its reason may not show it")
         };
         send(&second);
@@ -347,7 +355,7 @@ mod tests {
     async fn those_who_joined_get_the_answer_and_go_on_by_themselves_when_there_is_none() {
         let inventory = Inventory::default();
         let departure = depart(&inventory, Freshness::Known);
-        let Lookup::Flying(mut joined) = inventory.look_up(&abc(), Freshness::Known, Instant::now()) else {
+        let Lookup::Flying(mut joined) = inventory.look_up(&abc(), Freshness::Known, &wake(Instant::now())) else {
             panic!("joins")
         };
         send(&departure);
@@ -356,7 +364,7 @@ mod tests {
         assert_eq!(text(&landed.object(), "name"), Some("one"));
         inventory.spoil(&abc());
         let given_up = depart(&inventory, Freshness::Known);
-        let Lookup::Flying(mut joined) = inventory.look_up(&abc(), Freshness::Known, Instant::now()) else {
+        let Lookup::Flying(mut joined) = inventory.look_up(&abc(), Freshness::Known, &wake(Instant::now())) else {
             panic!("joins")
         };
         drop(given_up);

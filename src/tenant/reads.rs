@@ -35,7 +35,7 @@ impl Tenant {
     /// When the tenant gives no answer. That there is no such object is an answer.
     pub async fn read(&self, read: &Read, freshness: Freshness, asker: &Asker) -> Result<Answer, Error> {
         loop {
-            match self.inventory.look_up(read, freshness, asker.since) {
+            match self.inventory.look_up(read, freshness, asker) {
                 Lookup::Known(objects, source) => {
                     let provenance = if source == Source::List { Provenance::Listed } else { Provenance::Remembered };
                     return Ok(Answer { objects, provenance, ..Answer::default() });
