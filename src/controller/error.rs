@@ -5,6 +5,7 @@ use crate::{
     tenant::{self, jitter},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Why a pass ended before its work was done.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub(super) enum Stop {
     /// The Kubernetes API server did not do what we asked; nothing is written into a status then.
     #[error("the Kubernetes API server refused or did not answer")]
     Kubernetes(#[source] Arc<kube::Error>),
+    /// It is not the resource's turn: it has waited since then, and will be called.
+    #[error("the resource waits for its turn")]
+    Waiting(Instant),
     /// What we read of the resource is out of date; the newest version is on its way.
     #[error("the resource changed meanwhile")]
     Stale,
@@ -42,7 +46,7 @@ impl Stop {
             Self::Refused(refusal) => Ok((refusal, None)),
             Self::Throttled(wait) => Ok((Refusal::new(Reason::RateLimited, message), Some(wait))),
             Self::Paced(wait) => Ok((Refusal::new(Reason::DeletionPaced, message), Some(wait))),
-            Self::Kubernetes(_) | Self::Stale => Err(self),
+            Self::Kubernetes(_) | Self::Waiting(_) | Self::Stale => Err(self),
         }
     }
 }

@@ -68,7 +68,7 @@ use stores::watched;
 use tokio_util::sync::CancellationToken;
 use wake::Waker;
 
-/// Passes of one kind that may run or wait for their turn (`turns.rs`) at the same time. One that waits holds little.
+/// Passes of one kind that may run at the same time, of all tenants. Those that wait for their turn do not run (`turns.rs`).
 const CONCURRENCY: u16 = 1024;
 
 /// Why the operator did not start.
@@ -159,7 +159,7 @@ pub async fn run(
             |tenant, error, context| auth0tenant::on_kubernetes_error(&tenant, error, &context),
             tenant_context,
         )
-        .for_each(ended);
+        .for_each(|result| ended(&shared, result));
     let controllers = future::join4(
         tenant_controller,
         control(writers.apis, woken.apis, &shared),
@@ -180,7 +180,7 @@ fn control<K: kind::Kind>(
     woken: UnboundedReceiver<ObjectRef<K>>,
     shared: &Arc<Shared>,
 ) -> BoxFuture<'static, ()> {
-    let context = Arc::new(Context::<K>::new(shared.clone()));
+    let (context, shared) = (Arc::new(Context::<K>::new(shared.clone())), shared.clone());
     let on_event = context.clone();
     let stream = watched(shared.client.clone(), writer, move |event| {
         on_event.memory.saw(event);
@@ -195,17 +195,21 @@ fn control<K: kind::Kind>(
             |object, error, context| reconcile::on_kubernetes_error::<K>(&object, error, &context),
             context,
         )
-        .for_each(ended)
+        .for_each(move |result| ended(&shared, result))
         .boxed()
 }
 
 /// Errors of passes are dealt with where they happen; what is left is the queue's own.
 fn ended<K: Resource<DynamicType = ()>>(
+    shared: &Shared,
     result: Result<(ObjectRef<K>, Action), controller::Error<error::Stop, watcher::Error>>,
 ) -> future::Ready<()> {
     match result {
-        // A requeued object that was deleted meanwhile.
-        Err(controller::Error::ObjectNotFound(object)) => tracing::debug!(%object, "is gone"),
+        // A requeued object that was deleted meanwhile, or one that was called.
+        Err(controller::Error::ObjectNotFound(object)) => {
+            shared.turns.forget(&turns::place::<K>(object.namespace.as_deref(), &object.name));
+            tracing::debug!(%object, "is gone");
+        }
         Err(controller::Error::QueueError(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a watch broke; it is taken up again");
         }

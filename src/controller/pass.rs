@@ -7,6 +7,7 @@ use super::{
     kind::Kind,
     status::{READY, STALLED, Verdicts, conditions_of, is_transition, is_true},
     stores::{FORCE, ROTATE},
+    turns::{Turn, place},
 };
 use crate::{
     crd::DeletionPolicy,
@@ -21,6 +22,7 @@ use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
     core::object::HasSpec,
+    runtime::reflector::ObjectRef,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -48,6 +50,8 @@ pub(super) struct Pass<K: Kind> {
     /// On whose behalf the tenant is asked.
     pub(super) asker: Asker,
     pub(super) rotation: Rotation,
+    /// Leave to do what asks something of the tenant.
+    pub(super) turn: Option<Turn>,
     /// When there will be something to do even though nothing changes.
     pub(super) due_in: Option<Duration>,
 }
@@ -81,6 +85,7 @@ impl<K: Kind> Pass<K> {
         };
         let mut pass = Self {
             rotation,
+            turn: None,
             due_in: None,
             freshness: Freshness::Known,
             asker,
@@ -98,18 +103,43 @@ impl<K: Kind> Pass<K> {
             pass.freshness = Freshness::Anew;
         }
         pass.asker.cause = pass.cause();
+        pass.turn = pass.shared().turns.called(&pass.place());
         pass
     }
 
-    /// Whom this pass waits its turn with: one kind does not wait for another, nor one tenant.
-    pub(super) fn lane(&self) -> String {
-        let tenant = self.object.tenant_key(self.shared().options.default_tenant.as_ref()).unwrap_or_default();
-        format!("{}/{}/{}", K::kind(&()), tenant.0, tenant.1)
+    /// Takes the turn of this pass. Where there is none the pass is over, and the object is called when there is.
+    pub(super) fn take_turn(&mut self) -> Result<(), Stop> {
+        if self.turn.is_none() {
+            let (wakes, object) = (self.shared().wakes.clone(), ObjectRef::from_obj(&*self.object));
+            let (lane, place) = (self.lane(), self.place());
+            let turn = self.shared().turns.take(lane, &self.asker, &place, move || K::wake(&wakes, object));
+            self.turn = Some(turn.map_err(Stop::Waiting)?);
+        }
+        if self.asker.cause == Cause::Retry {
+            self.shared().metrics.retried(&K::kind(&()));
+        }
+        Ok(())
+    }
+
+    /// Whom this pass waits its turn with: one kind does not wait for another, nor one tenant, nor an edit for deletions.
+    fn lane(&self) -> String {
+        let (namespace, name) =
+            self.object.tenant_key(self.shared().options.default_tenant.as_ref()).unwrap_or_default();
+        let ending = if self.is_ending() { " ending" } else { "" };
+        format!("{}{ending}/{namespace}/{name}", K::kind(&()))
+    }
+
+    fn place(&self) -> String {
+        place::<K>(Some(&self.owner.namespace), &self.owner.name)
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.object.meta().deletion_timestamp.is_some()
     }
 
     /// Why this pass is made, as far as its calls are concerned.
     fn cause(&self) -> Cause {
-        if self.is_forced() || self.object.meta().deletion_timestamp.is_some() {
+        if self.is_forced() || self.is_ending() {
             Cause::User
         } else if self.context.memory.is_retrying(&self.owner.uid) {
             Cause::Retry

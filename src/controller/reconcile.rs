@@ -16,7 +16,6 @@ use super::{
     pass::{Knowledge, Pass},
     status::{READY, Verdicts, conditions_of, is_true},
     tenants::pin,
-    turns::Turn,
 };
 use crate::{
     plan::{
@@ -25,12 +24,9 @@ use crate::{
     tenant::{self, Cause, Created, Freshness, Provenance, Tenant},
 };
 use k8s_openapi::jiff::Timestamp;
-use kube::{
-    ResourceExt,
-    runtime::{controller::Action, reflector::ObjectRef},
-};
+use kube::{ResourceExt, runtime::controller::Action};
 use secrecy::SecretString;
-use std::{collections::BTreeSet, hash::BuildHasher, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, hash::BuildHasher, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// After so long a wait, a resource that nobody has looked at says that it waits.
@@ -45,12 +41,10 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
     if pass.is_before_survey() {
         return Ok(Action::await_change());
     }
-    if pass.asker.cause == Cause::Retry {
-        pass.shared().metrics.retried(&K::kind(&()));
-    }
-    let is_ending = pass.object.meta().deletion_timestamp.is_some();
-    let end = if is_ending { Box::pin(pass.remove()).await } else { pass.converge().await.map(Some) };
+    let end = if pass.is_ending() { Box::pin(pass.remove()).await } else { pass.converge().await.map(Some) };
+    pass.turn = None;
     let (outcome, asked_wait) = match end {
+        Err(Stop::Waiting(since)) => return Box::pin(pass.wait(since)).await,
         Ok(None) => {
             pass.context.memory.forget(&pass.owner.uid);
             pass.shared().culprits.forget(&pass.owner.uid);
@@ -99,9 +93,8 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
 impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
-        let _turn = self.turn().await?;
-        // In a box, since thousands may wait for their turn, and what comes now takes much more room than that.
-        Box::pin(self.bring_about(&admitted)).await
+        self.take_turn()?;
+        self.bring_about(&admitted).await
     }
 
     /// Does what it takes to make the tenant as the spec says.
@@ -227,27 +220,22 @@ impl<K: Kind> Pass<K> {
         doubts
     }
 
-    /// Waits for this pass's turn. Whoever has nothing in the tenant yet and waits for long says so.
-    async fn turn(&mut self) -> Result<Turn, Stop> {
-        let (turns, asker) = (self.context.shared.turns.clone(), self.asker.clone());
-        let mut turn = pin!(turns.take(self.lane(), &asker));
-        let turn = match tokio::time::timeout(PATIENCE, &mut turn).await {
-            Ok(turn) => turn,
-            Err(_) => {
-                if K::Wish::common(&self.status).observed_generation.is_none_or(|observed| observed < 1) {
-                    let message = "many resources want something of the tenant at the same time, so this one waits for its turn; the tenant's rate limit sets the pace";
-                    let generation = self.generation();
-                    let mut verdicts = Verdicts::of(K::Wish::common_mut(&mut self.status));
-                    verdicts.end(&Refusal::new(Reason::Pending, message), generation, Timestamp::now());
-                    Box::pin(self.write_status(false)).await?;
-                }
-                turn.await
-            }
-        };
-        // Meanwhile it may have been changed; its newest version is on its way.
-        let newest = K::store(&self.shared().stores).get(&ObjectRef::from_obj(&*self.object));
-        let is_newest = newest.is_some_and(|newest| newest.meta().generation == self.object.meta().generation);
-        if is_newest { Ok(turn) } else { Err(Stop::Stale) }
+    /// The object waits for its turn, without a pass. One that nobody has looked at yet says so when that takes long.
+    async fn wait(&mut self, since: Instant) -> Result<Action, Stop> {
+        let is_new = K::Wish::common(&self.status).observed_generation.is_none_or(|observed| observed < 1);
+        if !is_new || self.is_ending() {
+            return Ok(Action::await_change());
+        }
+        let patience = PATIENCE.saturating_sub(since.elapsed());
+        if !patience.is_zero() {
+            return Ok(Action::requeue(patience));
+        }
+        let message = "many resources want something of the tenant at the same time, so this one waits for its turn; the tenant's rate limit sets the pace";
+        let generation = self.generation();
+        let mut verdicts = Verdicts::of(K::Wish::common_mut(&mut self.status));
+        verdicts.end(&Refusal::new(Reason::Pending, message), generation, Timestamp::now());
+        self.write_status(false).await?;
+        Ok(Action::await_change())
     }
 
     /// At start all objects are looked at by lists first; whoever has nothing new to say is woken after that.

@@ -101,7 +101,7 @@ impl<K: Kind> Pass<K> {
         let tenant = &connected.tenant;
         // What is to be deleted is looked for in the tenant itself.
         self.freshness = Freshness::Anew;
-        let _turn = self.shared().turns.take(self.lane(), &self.asker).await;
+        self.take_turn()?;
         self.observe(tenant, knowledge, K::Wish::removal_reads).await?;
         let Plan { calls, .. } = self.spec().plan_removal(&self.situation(tenant.facts(), knowledge, &self.status));
         let mut created = Created::default();

@@ -2,13 +2,19 @@
 //! server; those that wait take their turns as calls do at the gate. And few in each lane, a kind in a tenant, so that no kind waits for the
 //! end of another (users need their connection, which needs a client, and on some plans users have a rate limit of their own), and
 //! no tenant for another that is slower.
+//!
+//! What waits is an object, not a pass: a pass whose turn it is not ends, and its object is called when it is. Passes that waited
+//! would fill the places of the controller, with an edit behind thousands of creates, and kube-runtime 5.0 looks at each of them
+//! whenever one of them goes on.
 
 use crate::tenant::{Asker, Cause, Queue};
+use kube::Resource;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// Passes of one lane and cause that may be at work at the same time. The tenant's rate is what is scarce.
 const AT_ONCE: usize = 16;
@@ -17,7 +23,14 @@ const AT_ONCE: usize = 16;
 #[derive(Default)]
 pub(super) struct Turns {
     /// A `std` mutex: never held across an `.await`.
-    lanes: Mutex<HashMap<Key, Lane>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    lanes: HashMap<Key, Lane>,
+    /// By object, of those that wait or were called.
+    places: HashMap<String, Place>,
 }
 
 /// Lane, and cause.
@@ -25,8 +38,25 @@ type Key = (String, Cause);
 
 #[derive(Default)]
 struct Lane {
+    /// With those that were called and have not come yet.
     at_work: usize,
-    waiting: Queue<oneshot::Sender<Turn>>,
+    /// Also objects that wait elsewhere by now, or are gone.
+    waiting: Queue<Waiter>,
+}
+
+struct Waiter {
+    object: String,
+    call: Box<dyn FnOnce() + Send>,
+}
+
+enum Place {
+    Waiting(Key, Instant),
+    Called(Key),
+}
+
+/// Where an object waits.
+pub(super) fn place<K: Resource<DynamicType = ()>>(namespace: Option<&str>, name: &str) -> String {
+    format!("{}/{}/{name}", K::kind(&()), namespace.unwrap_or_default())
 }
 
 /// Leave to work, until it is dropped.
@@ -36,92 +66,195 @@ pub(super) struct Turn {
 }
 
 impl Turns {
-    /// Waits for a turn in a lane.
-    pub(super) async fn take(self: &Arc<Self>, lane: String, asker: &Asker) -> Turn {
-        let key = (lane, asker.cause);
-        loop {
-            let (go, gone) = oneshot::channel();
-            self.with(&key, |lane| lane.waiting.push(asker, go));
-            self.deal(&key);
-            // Nobody who waits is forgotten, so there is no second turn of this loop.
-            if let Ok(turn) = gone.await {
-                return turn;
+    /// The turn of an object that was called. To be asked for when a pass begins, so that none is lost.
+    pub(super) fn called(self: &Arc<Self>, object: &str) -> Option<Turn> {
+        let mut state = self.state();
+        match state.places.remove(object)? {
+            Place::Called(key) => Some(Turn { turns: self.clone(), key }),
+            waiting @ Place::Waiting(..) => {
+                state.places.insert(object.to_owned(), waiting);
+                None
             }
         }
     }
 
-    fn deal(self: &Arc<Self>, key: &Key) {
-        loop {
-            let next = self.with(key, |lane| {
-                let go = (lane.at_work < AT_ONCE).then(|| lane.waiting.pop()).flatten()?;
-                lane.at_work += 1;
-                Some(go)
-            });
-            let Some(go) = next else { return };
-            // A turn that nobody takes is over at once, which deals the next.
-            drop(go.send(Turn { turns: self.clone(), key: key.clone() }));
+    /// Asks for a turn in a lane. Where there is none the object waits, and is called once.
+    ///
+    /// # Errors
+    /// Since when it waits.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        lane: String,
+        asker: &Asker,
+        object: &str,
+        call: impl FnOnce() + Send + 'static,
+    ) -> Result<Turn, Instant> {
+        let key = (lane, asker.cause);
+        let mut state = self.state();
+        let State { lanes, places } = &mut *state;
+        match places.get(object) {
+            // Since this pass began.
+            Some(Place::Called(called)) => {
+                let key = called.clone();
+                places.remove(object);
+                return Ok(Turn { turns: self.clone(), key });
+            }
+            Some(Place::Waiting(other, since)) if *other == key => return Err(*since),
+            Some(Place::Waiting(..)) | None => {}
+        }
+        let lane = lanes.entry(key.clone()).or_default();
+        if lane.at_work < AT_ONCE {
+            lane.at_work += 1;
+            places.remove(object);
+            return Ok(Turn { turns: self.clone(), key });
+        }
+        let now = Instant::now();
+        lane.waiting.push(asker, Waiter { object: object.to_owned(), call: Box::new(call) });
+        places.insert(object.to_owned(), Place::Waiting(key, now));
+        Err(now)
+    }
+
+    /// The object is gone: it does not come any more.
+    pub(super) fn forget(&self, object: &str) {
+        let place = self.state().places.remove(object);
+        if let Some(Place::Called(key)) = place {
+            self.end(&key);
         }
     }
 
-    fn with<T>(&self, key: &Key, f: impl FnOnce(&mut Lane) -> T) -> T {
-        f(self.lanes.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default())
+    /// A turn is over: the next in the lane is called.
+    fn end(&self, key: &Key) {
+        let mut calls = vec![];
+        let mut state = self.state();
+        let State { lanes, places } = &mut *state;
+        let Some(lane) = lanes.get_mut(key) else { return };
+        lane.at_work -= 1;
+        while lane.at_work < AT_ONCE {
+            let Some(Waiter { object, call }) = lane.waiting.pop() else { break };
+            if let Some(place) = places.get_mut(&object)
+                && matches!(place, Place::Waiting(other, _) if other == key)
+            {
+                *place = Place::Called(key.clone());
+                lane.at_work += 1;
+                calls.push(call);
+            }
+        }
+        if lane.at_work == 0 && lane.waiting.is_empty() {
+            lanes.remove(key);
+        }
+        drop(state);
+        calls.into_iter().for_each(|call| call());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.with(&self.key, |lane| lane.at_work -= 1);
-        self.turns.deal(&self.key);
-        let mut lanes = self.turns.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if lanes.get(&self.key).is_some_and(|lane| lane.at_work == 0 && lane.waiting.is_empty()) {
-            lanes.remove(&self.key);
-        }
+        self.turns.end(&self.key);
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Turn").field(&self.key).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::{FutureExt, poll};
-    use std::pin::pin;
+    use std::iter;
 
-    fn api() -> String {
-        "Auth0Api/a/one".to_owned()
-    }
+    const API: &str = "Auth0Api/a/one";
 
     fn asker(cause: Cause, namespace: &str) -> Asker {
         Asker { namespace: namespace.to_owned(), ..Asker::operator(cause) }
     }
 
-    #[tokio::test]
-    async fn creates_without_end_hold_up_neither_an_edit_nor_another_namespace_or_kind() {
-        let turns = Arc::new(Turns::default());
-        let (create, others) = (asker(Cause::Create, "many"), asker(Cause::Create, "one"));
-        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(api(), &create).now_or_never().unwrap()).collect();
-        let mut next = pin!(turns.take(api(), &create));
-        let mut other = pin!(turns.take(api(), &others));
-        assert!(poll!(&mut next).is_pending() && poll!(&mut other).is_pending());
-        assert!(turns.take(api(), &asker(Cause::User, "many")).now_or_never().is_some());
-        assert!(
-            turns.take("Auth0User/a/one".to_owned(), &create).now_or_never().is_some(),
-            "kinds do not wait for each other"
-        );
-        at_work.truncate(AT_ONCE - 2);
-        assert!(poll!(&mut next).is_ready() && poll!(&mut other).is_ready());
+    /// Deals turns and keeps who was called, in order.
+    #[derive(Default)]
+    struct Hall {
+        turns: Arc<Turns>,
+        called: Arc<Mutex<Vec<String>>>,
     }
 
-    #[tokio::test]
-    async fn a_turn_that_nobody_waits_for_any_more_goes_to_the_next() {
-        let turns = Arc::new(Turns::default());
-        let asker = asker(Cause::Wake, "");
-        let mut at_work: Vec<_> = (0..AT_ONCE).map(|_| turns.take(api(), &asker).now_or_never().unwrap()).collect();
-        {
-            let mut gives_up = pin!(turns.take(api(), &asker));
-            assert!(poll!(&mut gives_up).is_pending());
+    impl Hall {
+        fn take(&self, lane: &str, asker: &Asker, object: &str) -> Option<Turn> {
+            let (called, name) = (self.called.clone(), object.to_owned());
+            self.turns.take(lane.to_owned(), asker, object, move || called.lock().unwrap().push(name)).ok()
         }
-        let mut waits = pin!(turns.take(api(), &asker));
-        assert!(poll!(&mut waits).is_pending());
+
+        /// As many as may be at work.
+        fn fill(&self, asker: &Asker) -> Vec<Turn> {
+            iter::from_fn(|| self.take(API, asker, "first")).take(AT_ONCE).collect()
+        }
+
+        fn called(&self) -> Vec<String> {
+            std::mem::take(&mut self.called.lock().unwrap())
+        }
+    }
+
+    #[test]
+    fn creates_without_end_hold_up_neither_an_edit_nor_another_namespace_or_kind() {
+        let (hall, create, others) = (Hall::default(), asker(Cause::Create, "many"), asker(Cause::Create, "one"));
+        let mut at_work = hall.fill(&create);
+        for object in ["a", "b", "c"] {
+            assert!(hall.take(API, &create, object).is_none());
+        }
+        assert!(hall.take(API, &others, "other").is_none());
+        assert!(hall.take(API, &asker(Cause::User, "many"), "edited").is_some());
+        assert!(hall.take("Auth0User/a/one", &create, "user").is_some(), "kinds do not wait for each other");
+        at_work.truncate(AT_ONCE - 2);
+        assert_eq!(hall.called(), ["a", "other"]);
+        assert!(hall.take(API, &create, "late").is_none(), "their turns are kept for those who were called");
+        let turn = hall.turns.called("a").unwrap();
+        assert!(hall.turns.called("a").is_none() && hall.called().is_empty());
+        drop(turn);
+        assert_eq!(hall.called(), ["b"]);
+    }
+
+    #[test]
+    fn whoever_asks_again_keeps_the_place_and_whoever_becomes_urgent_leaves_it() {
+        let (hall, create) = (Hall::default(), asker(Cause::Create, ""));
+        let mut at_work = hall.fill(&create);
+        for object in ["a", "b", "a"] {
+            assert!(hall.take(API, &create, object).is_none());
+        }
+        assert!(hall.take(API, &asker(Cause::User, ""), "a").is_some());
+        at_work.clear();
+        assert_eq!(hall.called(), ["b"]);
+    }
+
+    #[test]
+    fn whoever_is_called_while_a_pass_has_begun_already_takes_the_turn_that_was_kept() {
+        let (hall, create) = (Hall::default(), asker(Cause::Create, ""));
+        let mut at_work = hall.fill(&create);
+        for asker in [create.clone(), asker(Cause::User, "")] {
+            assert!(hall.take(API, &create, "a").is_none());
+            at_work.pop();
+            assert_eq!(hall.called(), ["a"]);
+            at_work.extend(hall.take(API, &asker, "a"));
+            assert_eq!((at_work.len(), hall.turns.state().lanes.len()), (AT_ONCE, 1));
+        }
+    }
+
+    #[test]
+    fn the_turn_of_an_object_that_is_gone_goes_to_the_next() {
+        let (hall, wake) = (Hall::default(), asker(Cause::Wake, ""));
+        let mut at_work = hall.fill(&wake);
+        for object in ["a", "b", "c"] {
+            assert!(hall.take(API, &wake, object).is_none());
+        }
+        hall.turns.forget("b");
         at_work.pop();
-        assert!(poll!(&mut waits).is_ready());
+        assert_eq!(hall.called(), ["a"]);
+        hall.turns.forget("a");
+        assert_eq!(hall.called(), ["c"]);
+        drop((hall.turns.called("c"), at_work));
+        let state = hall.turns.state();
+        assert!(state.lanes.is_empty() && state.places.is_empty());
     }
 }
