@@ -15,7 +15,7 @@ use support::{
     cluster::Cluster,
     object::Object,
     operator::{Operator, Settings},
-    samples::{TENANT, USER},
+    samples::{API, CONNECTION, TENANT, USER},
 };
 use tokio::sync::OnceCell;
 
@@ -209,6 +209,21 @@ async fn a_tenant_that_is_suspended_is_asked_no_more_not_even_in_the_middle_of_a
     bench.patch(TENANT, &json!({ "spec": { "suspend": false } })).await;
     let id = ("id", api["id"].as_str().unwrap());
     until_again(&bench, "resource_servers", id, "/token_lifetime", &api["token_lifetime"]).await;
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_deleted_is_asked_no_more_though_nothing_held_it() {
+    let (bench, clock) = (bench("deleted").await, bench("watch").await);
+    for key in [USER, CONNECTION, API] {
+        bench.delete_and_wait(key).await;
+    }
+    let is_let_go = |tenant: &Object| tenant.0["metadata"]["finalizers"].is_null();
+    bench.history.until(TENANT, "held by nobody", is_let_go).await;
+    until_read(&bench, 1).await;
+    bench.delete_and_wait(TENANT).await;
+    bench.tenant.forget_calls().await;
+    until_read(&clock, 3).await;
+    assert_eq!((bench.tenant.log_reads().await, bench.tenant.calls().await.len()), (0, 0));
 }
 
 #[tokio::test]

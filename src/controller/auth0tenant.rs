@@ -22,7 +22,7 @@ use k8s_openapi::{api::core::v1::Secret, jiff::Timestamp};
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
-    runtime::controller::Action,
+    runtime::{controller::Action, watcher::Event},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -35,12 +35,22 @@ use std::{
 /// What passes over tenants share.
 pub(super) struct TenantContext {
     pub(super) shared: Arc<Shared>,
-    pub(super) memory: Memory<Auth0TenantStatus>,
+    memory: Memory<Auth0TenantStatus>,
 }
 
 impl TenantContext {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, memory: Memory::default() }
+    }
+
+    /// The watch brought something. One without dependants goes without a pass, since nothing holds it.
+    pub(super) fn saw(&self, event: &Event<Auth0Tenant>) {
+        self.memory.saw(event);
+        if let Event::Delete(tenant) = event {
+            self.shared.tenants.remove(tenant);
+            self.memory.forget(&tenant.uid().unwrap_or_default());
+        }
+        self.shared.waker.tenant(event);
     }
 }
 

@@ -133,10 +133,7 @@ pub async fn run(
 
     let tenant_context = Arc::new(TenantContext::new(shared.clone()));
     let (on_tenant, on_namespace) = (tenant_context.clone(), waker.clone());
-    let tenants = watched(client.clone(), writers.tenants, move |event| {
-        on_tenant.memory.saw(event);
-        on_tenant.shared.waker.tenant(event);
-    });
+    let tenants = watched(client.clone(), writers.tenants, move |event| on_tenant.saw(event));
     let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), watcher::Config::default())
         .default_backoff()
         .reflect(writers.namespaces)

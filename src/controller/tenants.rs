@@ -87,6 +87,13 @@ impl Connected {
         heard.is_some_and(|heard| heard.elapsed() < FOLLOWED)
     }
 
+    /// Nobody is to use it any more. A sweep under way would go on beside the one of its successor.
+    fn end(&self) {
+        if let Some(lookout) = self.lookout.get() {
+            lookout.abort();
+        }
+    }
+
     /// Asks for a look at everything, soon.
     pub(super) fn ask_for_sweep(&self) {
         self.sweep_asked.notify_one();
@@ -100,9 +107,7 @@ impl Connected {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        if let Some(lookout) = self.lookout.get() {
-            lookout.abort();
-        }
+        self.end();
     }
 }
 
@@ -125,14 +130,18 @@ impl Tenants {
     pub(super) fn insert(&self, tenant: &Auth0Tenant, connected: Arc<Connected>, exists: impl Fn(&str) -> bool) {
         let uid = tenant.uid().unwrap_or_default();
         let mut all = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|other, _| exists(other));
+        for gone in all.extract_if(|other, _| *other == uid || !exists(other)) {
+            gone.1.end();
+        }
         all.insert(uid, connected);
         self.brakes.lock().unwrap_or_else(PoisonError::into_inner).retain(|other, _| exists(other));
     }
 
     pub(super) fn remove(&self, tenant: &Auth0Tenant) {
         let uid = tenant.uid().unwrap_or_default();
-        self.connected.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+        if let Some(gone) = self.connected.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid) {
+            gone.end();
+        }
         self.brakes.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
     }
 
