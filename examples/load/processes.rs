@@ -110,6 +110,8 @@ impl Operator {
         command
             .args(["run", "--allow-endpoint", "http://127.0.0.1:*", "--http-address", "127.0.0.1:0"])
             .env("KUBECONFIG", kubeconfig)
+            // As deploy/operator.yaml has it.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdout(output.try_clone()?)
             .stderr(output);
         let kept = Kept::spawn(&mut command)?;

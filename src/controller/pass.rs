@@ -110,9 +110,11 @@ impl<K: Kind> Pass<K> {
     /// Takes the turn of this pass. Where there is none the pass is over, and the object is called when there is.
     pub(super) fn take_turn(&mut self) -> Result<(), Stop> {
         if self.turn.is_none() {
-            let (wakes, object) = (self.shared().wakes.clone(), ObjectRef::from_obj(&*self.object));
-            let (lane, place) = (self.lane(), self.place());
-            let turn = self.shared().turns.take(lane, &self.asker, &place, move || K::wake(&wakes, object));
+            // Little is kept of each, since thousands may wait.
+            let (wakes, object) =
+                (self.shared().wakes.clone(), ObjectRef::new(&self.owner.name).within(&self.owner.namespace));
+            let call = move || K::wake(&wakes, object);
+            let turn = self.shared().turns.take(self.lane(), &self.asker, &self.place(), call);
             self.turn = Some(turn.map_err(Stop::Waiting)?);
         }
         if self.asker.cause == Cause::Retry {
