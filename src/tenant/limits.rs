@@ -89,6 +89,10 @@ fn per_second(limit: u32) -> f64 {
     }
 }
 
+/// So many answers in a row without headers tell that a plan has lost its limits. A single one tells nothing: one in some 300
+/// lacks them where all others have them (recorded).
+const SILENT: u32 = 10;
+
 /// When a call may go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Turn {
@@ -120,6 +124,8 @@ enum Pace {
         /// What we may take. Never more than what the tenant said is left.
         tokens: f64,
         filled: Instant,
+        /// Answers in a row that said nothing of limits.
+        silent: u32,
     },
 }
 
@@ -159,13 +165,17 @@ impl Bucket {
     /// An answer came. `in_flight` others have none yet: they may or may not be in what it says.
     pub(super) fn learn(&mut self, standing: Option<Standing>, group: Option<Group>, in_flight: u32, now: Instant) {
         let Some(standing) = standing else {
-            self.pace = Pace::Unlimited;
+            match &mut self.pace {
+                Pace::Limited { silent, .. } if *silent + 1 < SILENT => *silent += 1,
+                pace => *pace = Pace::Unlimited,
+            }
             return;
         };
         let left = f64::from(standing.remaining) - f64::from(in_flight);
         let (lowest, highest) = standing.rates();
         match &mut self.pace {
-            Pace::Limited { limit, per_second, tokens, .. } if *limit == standing.limit => {
+            Pace::Limited { limit, per_second, tokens, silent, .. } if *limit == standing.limit => {
+                *silent = 0;
                 *tokens = tokens.min(left);
                 *per_second = per_second.clamp(lowest, highest.max(lowest));
             }
@@ -177,6 +187,7 @@ impl Bucket {
                     per_second: documented.clamp(lowest, highest.max(lowest)),
                     tokens: left,
                     filled: now,
+                    silent: 0,
                 };
             }
         }
@@ -191,8 +202,10 @@ impl Bucket {
     pub(super) fn close_until(&mut self, until: Instant) {
         let until = self.closed_until.map_or(until, |other| other.max(until));
         self.closed_until = Some(until);
-        if let Pace::Limited { tokens, filled, .. } = &mut self.pace {
-            (*tokens, *filled) = (1.0, until);
+        match &mut self.pace {
+            Pace::Limited { tokens, filled, .. } => (*tokens, *filled) = (1.0, until),
+            // There is a limit after all; the next answer may tell which.
+            pace => *pace = Pace::Unknown,
         }
     }
 
@@ -218,7 +231,7 @@ impl Bucket {
     }
 
     fn fill(&mut self, share: f64, now: Instant) {
-        if let Pace::Limited { limit, per_second, tokens, filled } = &mut self.pace {
+        if let Pace::Limited { limit, per_second, tokens, filled, .. } = &mut self.pace {
             let passed = now.saturating_duration_since(*filled).as_secs_f64();
             *tokens = (*tokens + passed * *per_second * share).min(f64::from(*limit));
             *filled = now.max(*filled);
@@ -294,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_429_stops_the_bucket_and_an_answer_without_headers_frees_it() {
+    async fn a_429_stops_the_bucket_and_then_one_call_goes_at_a_time() {
         let (mut bucket, now) = (Bucket::default(), Instant::now());
         bucket.learn(standing(2, 1, 1), None, 0, now);
         bucket.close_for(Duration::from_secs(30), now);
@@ -304,6 +317,31 @@ mod tests {
         assert_eq!(bucket.turn(Cause::User, 0, 0.8, open), Turn::Now);
         bucket.take();
         assert!(matches!(bucket.turn(Cause::User, 0, 0.8, open), Turn::At(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_answer_without_headers_frees_nobody_and_many_in_a_row_do() {
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        bucket.learn(standing(2, 0, 1), None, 0, now);
+        let silent = |bucket: &mut Bucket, answers: u32| (0..answers).for_each(|_| bucket.learn(None, None, 0, now));
+        silent(&mut bucket, SILENT - 1);
+        assert!(matches!(bucket.turn(Cause::User, 0, 0.8, now), Turn::At(_)));
+        bucket.learn(standing(2, 0, 1), None, 0, now);
+        silent(&mut bucket, SILENT - 1);
+        assert!(matches!(bucket.turn(Cause::User, 0, 0.8, now), Turn::At(_)), "not in a row");
+        silent(&mut bucket, 1);
+        assert_eq!(bucket.turn(Cause::User, 9, 0.8, now), Turn::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_429_nothing_is_unlimited_until_an_answer_says_so() {
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        bucket.learn(None, None, 0, now);
+        assert_eq!(bucket.turn(Cause::User, 9, 0.8, now), Turn::Now);
+        bucket.close_for(Duration::from_secs(30), now);
+        let open = now + Duration::from_secs(30);
+        assert_eq!(bucket.turn(Cause::User, 0, 0.8, open), Turn::Now);
+        assert_eq!(bucket.turn(Cause::User, 1, 0.8, open), Turn::AfterAnswer);
         bucket.learn(None, None, 0, open);
         assert_eq!(bucket.turn(Cause::User, 9, 0.8, open), Turn::Now);
     }
