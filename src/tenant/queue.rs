@@ -52,7 +52,8 @@ impl Asker {
     }
 }
 
-/// Every so many turns the one that has waited longest goes, whatever its cause: nobody waits for ever.
+/// Every so many turns the cause goes that has had no turn for longest: nobody waits for ever, and the many of one cause, however
+/// long they have waited, do not hold up the few of another.
 const TURNS_BY_CAUSE: u64 = 8;
 
 /// Waiters in order of cause, in turn between namespaces, first come first served within one.
@@ -61,6 +62,8 @@ pub struct Queue<T> {
     waiting: BTreeMap<Cause, Lanes<T>>,
     arrivals: u64,
     turns: u64,
+    /// Which turn a cause had last.
+    served: BTreeMap<Cause, u64>,
 }
 
 /// The waiters of one cause: a lane for each namespace, the one whose turn is next in front. No lane is empty.
@@ -69,7 +72,7 @@ struct Lanes<T>(VecDeque<(String, VecDeque<(u64, T)>)>);
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { waiting: BTreeMap::new(), arrivals: 0, turns: 0 }
+        Self { waiting: BTreeMap::new(), arrivals: 0, turns: 0, served: BTreeMap::new() }
     }
 }
 
@@ -88,7 +91,7 @@ impl<T> Queue<T> {
     /// The cause of whoever goes next.
     pub(super) fn next_cause(&self) -> Option<Cause> {
         if (self.turns + 1).is_multiple_of(TURNS_BY_CAUSE) {
-            self.waiting.iter().min_by_key(|(_, lanes)| lanes.oldest()).map(|(cause, _)| *cause)
+            self.waiting.keys().min_by_key(|cause| self.served.get(cause)).copied()
         } else {
             self.waiting.keys().next().copied()
         }
@@ -97,11 +100,10 @@ impl<T> Queue<T> {
     /// Lets the next one go.
     pub fn pop(&mut self) -> Option<T> {
         let cause = self.next_cause()?;
-        let is_oldest = (self.turns + 1).is_multiple_of(TURNS_BY_CAUSE);
         self.turns += 1;
+        self.served.insert(cause, self.turns);
         let lanes = self.waiting.get_mut(&cause)?;
-        let at = if is_oldest { lanes.lane_of_oldest() } else { 0 };
-        let (namespace, mut lane) = lanes.0.remove(at)?;
+        let (namespace, mut lane) = lanes.0.pop_front()?;
         let (_, waiter) = lane.pop_front()?;
         if !lane.is_empty() {
             lanes.0.push_back((namespace, lane));
@@ -133,17 +135,6 @@ impl<T> Queue<T> {
 
     pub(super) fn len(&self) -> usize {
         self.waiting.values().flat_map(|lanes| &lanes.0).map(|(_, lane)| lane.len()).sum()
-    }
-}
-
-impl<T> Lanes<T> {
-    fn oldest(&self) -> u64 {
-        self.0.iter().filter_map(|(_, lane)| lane.front()).map(|(at, _)| *at).min().unwrap_or(u64::MAX)
-    }
-
-    fn lane_of_oldest(&self) -> usize {
-        let fronts = self.0.iter().enumerate().filter_map(|(at, (_, lane))| Some((lane.front()?.0, at)));
-        fronts.min().map_or(0, |(_, at)| at)
     }
 }
 
@@ -194,7 +185,37 @@ mod tests {
         assert!(before < TURNS_BY_CAUSE, "{before} went before");
     }
 
+    #[test]
+    fn many_of_one_cause_do_not_hold_up_another_however_long_they_have_waited() {
+        let mut queue = Queue::default();
+        (0..12).for_each(|_| queue.push(&asker(Cause::Retry, "a"), "retry"));
+        (0..100).for_each(|_| queue.push(&asker(Cause::User, "a"), "user"));
+        queue.push(&asker(Cause::Wake, ""), "wake");
+        let before = order(&mut queue).iter().position(|waiter| *waiter == "wake").unwrap();
+        assert!(before < 2 * TURNS_BY_CAUSE as usize, "{before} went before");
+    }
+
     proptest! {
+        #[test]
+        fn no_cause_waits_for_more_than_a_round_of_all_causes(
+            arrivals in prop::collection::vec(prop::collection::vec((0..5_usize, 0..3_u8), 0..4), 1..300)
+        ) {
+            let mut queue = Queue::default();
+            let (mut waiting, mut passed_over) = ([0; Cause::ALL.len()], [0; Cause::ALL.len()]);
+            for arrivals in arrivals {
+                for (cause, namespace) in arrivals {
+                    queue.push(&asker(Cause::ALL[cause], &namespace.to_string()), cause);
+                    waiting[cause] += 1;
+                }
+                let Some(next) = queue.pop() else { continue };
+                waiting[next] -= 1;
+                for cause in 0..Cause::ALL.len() {
+                    passed_over[cause] = if cause == next || waiting[cause] == 0 { 0 } else { passed_over[cause] + 1 };
+                    prop_assert!(passed_over[cause] < TURNS_BY_CAUSE * Cause::ALL.len() as u64, "{cause}");
+                }
+            }
+        }
+
         #[test]
         fn everybody_gets_one_turn_and_a_more_urgent_one_is_passed_over_every_eighth_turn_only(
             askers in prop::collection::vec((0..5_usize, 0..3_u8), 1..60)
