@@ -6,7 +6,7 @@
 use super::nonces::Nonces;
 use crate::plan::{ObjectKind, Read};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// Something that others changed in the tenant.
@@ -28,8 +28,9 @@ pub struct Change {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Entry {
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) log_id: String,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "null_as_default")]
     kind: String,
     client_id: Option<String>,
     user_id: Option<String>,
@@ -37,7 +38,9 @@ pub(super) struct Entry {
     connection: Option<String>,
     connection_id: Option<String>,
     user_name: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
     references: References,
+    #[serde(deserialize_with = "null_as_default")]
     details: Details,
 }
 
@@ -59,7 +62,9 @@ struct Details {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Request {
+    #[serde(deserialize_with = "null_as_default")]
     method: String,
+    #[serde(deserialize_with = "null_as_default")]
     path: String,
     channel: Option<String>,
     query: Option<Value>,
@@ -69,6 +74,10 @@ struct Request {
 #[serde(default)]
 struct Response {
     body: Option<Value>,
+}
+
+fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 /// What tells our own entries.
@@ -302,6 +311,26 @@ mod tests {
             ("a body that is null", entry(json!({"type": "sapi", "details": {"request": null}}))),
         ] {
             assert_eq!(entry.change(), None, "{case}");
+        }
+    }
+
+    #[test]
+    fn null_is_as_good_as_nothing() {
+        for (case, value, reads) in [
+            (
+                "details and references",
+                json!({"type": "sdu", "log_id": null, "description": "user_id: 64", "details": null, "references": null}),
+                Some(vec![get(ObjectKind::User, "auth0|64")]),
+            ),
+            (
+                "a method",
+                json!({"type": "sapi", "details": {"request": {"method": null, "path": "/api/v2/clients/abc"}}}),
+                Some(vec![get(ObjectKind::Client, "abc")]),
+            ),
+            ("a path", json!({"type": "sapi", "details": {"request": {"method": "patch", "path": null}}}), None),
+            ("a type", json!({"type": null}), None),
+        ] {
+            assert_eq!(entry(value).change().map(|change| change.reads), reads, "{case}");
         }
     }
 

@@ -57,6 +57,8 @@ pub struct Tail {
     skipped: Option<Timestamp>,
     searching_since: Option<Instant>,
     correlates: bool,
+    /// Whether an entry came that could not be read, though it may tell of a change.
+    met_unreadable: bool,
     heard: Instant,
 }
 
@@ -81,6 +83,7 @@ impl Tail {
             skipped: None,
             searching_since: None,
             correlates: false,
+            met_unreadable: false,
             heard: Instant::now(),
         }
     }
@@ -113,7 +116,11 @@ impl Tail {
             if self.seen.insert(id, self.newest).is_some() {
                 continue;
             }
-            let entry: Entry = serde_json::from_value(entry).unwrap_or_default();
+            let may_matter = entry["type"].as_str().is_none_or(|kind| TYPES.split(" OR ").any(|other| other == kind));
+            let Ok(entry) = serde_json::from_value::<Entry>(entry) else {
+                self.met_unreadable |= may_matter;
+                continue;
+            };
             self.correlates |= entry.correlates(client);
             if !entry.is_ours(&Ours { client, nonces, correlates: self.correlates }) {
                 changes.extend(entry.change());
@@ -168,6 +175,7 @@ impl Tenant {
         };
         let now = Instant::now();
         tidings.needs_sweep |= now.duration_since(tail.heard) > LONGEST_OUTAGE;
+        tidings.needs_sweep |= std::mem::take(&mut tail.met_unreadable);
         tail.heard = now;
         self.transport.observer().heard(tidings.lag);
         Ok(tidings)
@@ -301,6 +309,20 @@ mod tests {
         assert_eq!((take(&[10, 11]), take(&[10, 11, 12]), take(&[9])), (2, 1, 1));
         assert_eq!(tail.start(), position_of("2026-11-24T11:22:02Z".parse().unwrap()));
         assert!(tail.search().contains("date:[2026-11-24T11:20:12.000Z TO *]"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_read_is_taken_note_of_unless_it_tells_of_no_change() {
+        let nonces = Nonces::new();
+        for (case, unreadable, is_noted) in [
+            ("a change", json!({"log_id": "1", "type": "sapi", "details": "cut"}), true),
+            ("a login", json!({"log_id": "1", "type": "s", "details": "cut"}), false),
+            ("of no type", json!({"log_id": "1", "details": "cut"}), true),
+        ] {
+            let mut tail = tail();
+            let changes = tail.take(vec![unreadable, entry(10)], "operator", &nonces);
+            assert_eq!((changes.len(), tail.met_unreadable), (1, is_noted), "{case}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
