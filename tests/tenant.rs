@@ -12,12 +12,18 @@ use auth0_operator::{
     plan::{Call, Held, ObjectKind, Read, TenantFacts},
     tenant::{Asker, Cause, Change, Created, Credentials, Error, Observe, Pace, Tail, Tenant, http_client},
 };
-use k8s_openapi::jiff::Timestamp;
+use axum::{
+    Json, Router,
+    extract::Query,
+    routing::{get, post},
+};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use support::tenant as emulated;
+use tokio::net::TcpListener;
 
 /// Nobody who counts calls.
 struct Unobserved;
@@ -35,15 +41,36 @@ impl Observe for Unobserved {
 /// A tenant, and the operator's client for it.
 async fn start(name: &str) -> (emulated::Tenant, Tenant) {
     let emulated = emulated::Tenant::start(&format!("{name}.eu.auth0.com")).await;
+    let tenant = client(emulated.domain(), emulated.url(), emulated.management_secret());
+    (emulated, tenant)
+}
+
+fn client(domain: &str, url: &str, secret: &str) -> Tenant {
     let facts = TenantFacts {
-        domain: emulated.domain().to_owned(),
-        endpoint: Some(emulated.url().to_owned()),
+        domain: domain.to_owned(),
+        endpoint: Some(url.to_owned()),
         custom_domain: None,
         management_client: "management".to_owned(),
     };
-    let credentials = Credentials::Secret(SecretString::from(emulated.management_secret()));
-    let tenant = Tenant::new(facts, credentials, http_client().unwrap(), Arc::new(Unobserved));
-    (emulated, tenant)
+    Tenant::new(facts, Credentials::Secret(SecretString::from(secret)), http_client().unwrap(), Arc::new(Unobserved))
+}
+
+/// A tenant whose clock is not ours, with one entry in its log, of half a minute ago. Gives its URL.
+async fn with_another_clock(ahead: SignedDuration) -> String {
+    let time = move || Timestamp::now() + ahead;
+    let id = format!("900{}{:039}", (time() - SignedDuration::from_secs(30)).strftime("%Y%m%d%H%M%S"), 1);
+    let logs = async move |Query(query): Query<HashMap<String, String>>| {
+        let entry = json!({ "log_id": id, "type": "sdu", "description": "user_id: 64" });
+        let page: Vec<Value> = if id > query["from"] { vec![entry] } else { vec![] };
+        ([("date", time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())], Json(page))
+    };
+    let token = json!({ "access_token": "token", "expires_in": 86_400, "scope": "read:logs", "token_type": "Bearer" });
+    let router =
+        Router::new().route("/oauth/token", post(async move || Json(token.clone()))).route("/api/v2/logs", get(logs));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
 }
 
 /// Somebody makes an object; gives its id.
@@ -83,6 +110,19 @@ async fn a_page_of_the_log_that_fails_takes_nothing_of_the_pages_before_it() {
     assert!(first > 0 && first < CHANGES, "{first} of {CHANGES} are on the first page");
     tenant.listen(&mut tail, &mut changes).await.unwrap();
     assert_eq!(changes.len(), CHANGES, "each once");
+}
+
+#[tokio::test]
+async fn the_log_is_read_by_the_tenants_clock() {
+    for ahead in [-20, 0, 20].map(SignedDuration::from_mins) {
+        let tenant = client("another-clock.eu.auth0.com", &with_another_clock(ahead).await, "secret");
+        let (mut tail, mut changes) = (Tail::new(Timestamp::now()), vec![]);
+        // From the first answer the client learns the time.
+        for _ in 0..2 {
+            tenant.listen(&mut tail, &mut changes).await.unwrap();
+        }
+        assert_eq!(named(&changes), [&Read::Get(ObjectKind::User, "auth0|64".to_owned())], "{ahead}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! `x-ratelimit-limit` is the size of the bucket, `x-ratelimit-remaining` what is left in it, `x-ratelimit-reset` the UNIX second
 //! at which it is full again, not the one at which a call is free (recorded).
 
+use jiff::SignedDuration;
 use reqwest::header::{DATE, HeaderMap};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -40,6 +41,11 @@ fn full_in(headers: &HeaderMap, here: SystemTime) -> Option<u64> {
     let reset = number(headers, "x-ratelimit-reset")?;
     let now = date(headers).unwrap_or(here).duration_since(UNIX_EPOCH).unwrap_or_default();
     Some(reset.saturating_sub(now.as_secs()))
+}
+
+/// How far the tenant's clock is ahead of ours, to the second. `here` is the time by ours.
+pub(super) fn ahead(headers: &HeaderMap, here: SystemTime) -> Option<SignedDuration> {
+    SignedDuration::system_until(here, date(headers)?).ok()
 }
 
 /// When the answer was given, as it says.
@@ -111,5 +117,7 @@ mod tests {
             assert_eq!(Standing::of(&answer, here), Some(standing), "{here:?}");
             assert_eq!(wait_asked_for(&answer, here, 0.0), Duration::from_secs(1), "{here:?}");
         }
+        let ahead = |here| ahead(&answer, UNIX_EPOCH + Duration::from_secs(here)).map(|ahead| ahead.as_secs());
+        assert_eq!((ahead(940), ahead(1_020)), (Some(60), Some(-20)));
     }
 }

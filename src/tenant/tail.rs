@@ -12,7 +12,7 @@ use super::{
     nonces::Nonces,
     reads::Way,
 };
-use jiff::{Timestamp, tz::Offset};
+use jiff::{SignedDuration, Timestamp, tz::Offset};
 use serde_json::Value;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ const SEARCH_PAGES: usize = 10;
 const OVERLAP: Duration = Duration::from_secs(10);
 /// The same for a search, which goes by the time of the event: entries have come more than 5 s later (recorded).
 const SEARCH_OVERLAP: Duration = Duration::from_secs(120);
-/// Before the start-up sweep, so that nothing falls between the two; for clocks that differ, too.
+/// Before the start-up sweep, so that nothing falls between the two.
 const HEAD_START: Duration = Duration::from_secs(60);
 /// With more lag than this, or full pages for so many times, reading everything does not keep up.
 const MOST_LAG: Duration = Duration::from_secs(60);
@@ -46,6 +46,8 @@ const TYPES: &str = "sapi OR sce OR scu OR scpn OR sv OR ss OR sdu OR sui OR ssc
 pub struct Tail {
     /// Time of ingestion of the newest entry that was read.
     newest: Timestamp,
+    /// Whether that is the start still, by our clock, since no answer has told the tenant's.
+    is_by_our_clock: bool,
     /// What that was at the end of the last reading, and since when.
     settling: (Timestamp, Instant),
     /// The position to go on from, where the last reading did not reach the end.
@@ -72,10 +74,11 @@ pub struct Tidings {
 }
 
 impl Tail {
-    /// Starts a minute before `now`.
+    /// Starts a minute before `now`, the time by our clock.
     pub fn new(now: Timestamp) -> Self {
         Self {
             newest: earlier(now, HEAD_START - OVERLAP),
+            is_by_our_clock: true,
             settling: (Timestamp::UNIX_EPOCH, Instant::now()),
             position: None,
             seen: HashMap::new(),
@@ -91,6 +94,15 @@ impl Tail {
     /// Whether logins are so many that the log is searched instead of read.
     pub fn is_searching(&self) -> bool {
         self.searching_since.is_some()
+    }
+
+    /// Moves the start to the tenant's clock, which is so far ahead of ours: were ours ahead, the log would be read in the tenant's
+    /// future, where nothing ever is.
+    fn set_clock(&mut self, ahead: Option<SignedDuration>) {
+        let Some(ahead) = ahead else { return };
+        if std::mem::take(&mut self.is_by_our_clock) {
+            self.newest = self.newest.checked_add(ahead).unwrap_or(self.newest);
+        }
     }
 
     fn start(&self) -> String {
@@ -183,10 +195,12 @@ impl Tenant {
 
     async fn read_log(&self, tail: &mut Tail, changes: &mut Vec<Change>) -> Result<Tidings, Error> {
         let mut tidings = Tidings::default();
+        tail.set_clock(self.transport.ahead());
         let mut from = tail.start();
         let mut pages = 0;
         while pages < PAGES {
             let page = self.log(vec![("from", from), ("take", PAGE.to_string())]).await?;
+            tail.set_clock(self.transport.ahead());
             let (is_full, last) = (page.len() >= PAGE, page.last().and_then(|entry| entry["log_id"].as_str()));
             tail.position = last.filter(|_| is_full).map(str::to_owned);
             pages += usize::from(!self.is_mostly_ours(&page));
@@ -195,13 +209,13 @@ impl Tenant {
                 Some(position) => from = position,
                 None => {
                     // A position older than what the tenant keeps of its log may be none any more.
-                    tail.newest = tail.newest.max(earlier(Timestamp::now(), LONGEST_OUTAGE));
+                    tail.newest = tail.newest.max(earlier(self.transport.tenants_time(), LONGEST_OUTAGE));
                     tail.ended(false, Duration::ZERO, Instant::now());
                     return Ok(tidings);
                 }
             }
         }
-        tidings.lag = Duration::try_from(Timestamp::now().duration_since(tail.newest)).unwrap_or_default();
+        tidings.lag = Duration::try_from(self.transport.tenants_time().duration_since(tail.newest)).unwrap_or_default();
         tail.ended(true, tidings.lag, Instant::now());
         Ok(tidings)
     }
@@ -230,7 +244,7 @@ impl Tenant {
             }
         }
         tidings.needs_sweep = true;
-        tail.skip(Timestamp::now());
+        tail.skip(self.transport.tenants_time());
         tail.ended(false, Duration::ZERO, Instant::now());
         Ok(tidings)
     }

@@ -9,15 +9,16 @@ use super::{
     limits::Group,
     nonces::Nonces,
     queue::{Asker, Cause},
-    standing::{Standing, wait_asked_for},
+    standing::{Standing, ahead, wait_asked_for},
     token::{Scopes, Tokens},
 };
 use crate::plan::TenantFacts;
+use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
@@ -64,6 +65,8 @@ pub(super) struct Transport {
     tokens: Tokens,
     gate: Arc<Gate>,
     nonces: Nonces,
+    /// How far the tenant's clock is ahead of ours, as its newest answer tells.
+    ahead: Mutex<Option<SignedDuration>>,
     observe: Observer,
 }
 
@@ -96,6 +99,7 @@ impl Transport {
             tokens,
             gate: Gate::new(),
             nonces: Nonces::new(),
+            ahead: Mutex::new(None),
             observe,
         }
     }
@@ -110,6 +114,17 @@ impl Transport {
 
     pub(super) fn nonces(&self) -> &Nonces {
         &self.nonces
+    }
+
+    /// How far the tenant's clock is ahead of ours; `None` before an answer told.
+    pub(super) fn ahead(&self) -> Option<SignedDuration> {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time by the tenant's clock; by ours before an answer told.
+    pub(super) fn tenants_time(&self) -> Timestamp {
+        let here = Timestamp::now();
+        here.checked_add(self.ahead().unwrap_or_default()).unwrap_or(here)
     }
 
     /// The scopes of the current token, which is fetched when there is none.
@@ -185,6 +200,9 @@ impl Transport {
         self.observe.called(method, &endpoint, status.as_u16(), cause);
         tracing::debug!(method, endpoint, status = status.as_u16(), cause = cause.word(), "call to the tenant");
         let here = SystemTime::now();
+        if let Some(ahead) = ahead(answer.headers(), here) {
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
         if status == StatusCode::TOO_MANY_REQUESTS {
             let wait = wait_asked_for(answer.headers(), here, jitter());
             ticket.refused(wait);
