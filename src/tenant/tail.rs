@@ -155,8 +155,9 @@ impl Tail {
         (self.skipped, self.newest) = (Some(skipped), self.newest.max(skipped));
     }
 
-    /// Takes note of how a reading ended: after how many full pages, and how far behind the end.
-    fn ended(&mut self, is_full: bool, lag: Duration, now: Instant) {
+    /// Takes note of how a reading ended: whether with a full page, and how far behind the end. `time` is the tenant's.
+    fn ended(&mut self, is_full: bool, lag: Duration, time: Timestamp) {
+        let now = Instant::now();
         let forget = earlier(self.newest, SEARCH_OVERLAP * 2);
         self.seen.retain(|_, time| *time >= forget);
         self.full = if is_full { self.full + 1 } else { 0 };
@@ -167,7 +168,10 @@ impl Tail {
             None if lag > MOST_LAG || self.full >= MOST_FULL => {
                 (self.searching_since, self.position, self.full) = (Some(now), None, 0);
             }
-            Some(since) if now.duration_since(since) > SEARCH_FOR => self.searching_since = None,
+            Some(since) if now.duration_since(since) > SEARCH_FOR => {
+                // All until then was searched, though it may be long that something was found.
+                (self.searching_since, self.newest) = (None, self.newest.max(earlier(time, SEARCH_OVERLAP)));
+            }
             _ => {}
         }
     }
@@ -209,14 +213,16 @@ impl Tenant {
                 Some(position) => from = position,
                 None => {
                     // A position older than what the tenant keeps of its log may be none any more.
-                    tail.newest = tail.newest.max(earlier(self.transport.tenants_time(), LONGEST_OUTAGE));
-                    tail.ended(false, Duration::ZERO, Instant::now());
+                    let time = self.transport.tenants_time();
+                    tail.newest = tail.newest.max(earlier(time, LONGEST_OUTAGE));
+                    tail.ended(false, Duration::ZERO, time);
                     return Ok(tidings);
                 }
             }
         }
-        tidings.lag = Duration::try_from(self.transport.tenants_time().duration_since(tail.newest)).unwrap_or_default();
-        tail.ended(true, tidings.lag, Instant::now());
+        let time = self.transport.tenants_time();
+        tidings.lag = Duration::try_from(time.duration_since(tail.newest)).unwrap_or_default();
+        tail.ended(true, tidings.lag, time);
         Ok(tidings)
     }
 
@@ -239,13 +245,14 @@ impl Tenant {
             let is_full = page.len() >= PAGE;
             changes.extend(self.take_page(tail, page));
             if !is_full {
-                tail.ended(false, Duration::ZERO, Instant::now());
+                tail.ended(false, Duration::ZERO, self.transport.tenants_time());
                 return Ok(tidings);
             }
         }
         tidings.needs_sweep = true;
-        tail.skip(self.transport.tenants_time());
-        tail.ended(false, Duration::ZERO, Instant::now());
+        let time = self.transport.tenants_time();
+        tail.skip(time);
+        tail.ended(false, Duration::ZERO, time);
         Ok(tidings)
     }
 
@@ -343,10 +350,10 @@ mod tests {
     async fn what_has_been_the_newest_for_long_is_not_read_again() {
         let mut tail = tail();
         tail.newest = "2026-11-24T11:22:12Z".parse().unwrap();
-        tail.ended(false, Duration::ZERO, Instant::now());
+        tail.ended(false, Duration::ZERO, tail.newest);
         assert_eq!(tail.start(), position_of("2026-11-24T11:22:02Z".parse().unwrap()));
         tokio::time::advance(Duration::from_secs(15)).await;
-        tail.ended(false, Duration::ZERO, Instant::now());
+        tail.ended(false, Duration::ZERO, tail.newest);
         assert_eq!(tail.start(), position_of(tail.newest));
         assert!(tail.search().contains("date:[2026-11-24T11:20:12.000Z TO *]"));
         tokio::time::advance(Duration::from_secs(120)).await;
@@ -367,19 +374,36 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_log_that_grows_too_fast_is_searched_for_an_hour() {
         let mut tail = tail();
-        let now = Instant::now();
+        let time = tail.newest;
         for _ in 0..2 {
-            tail.ended(true, Duration::from_secs(5), now);
+            tail.ended(true, Duration::from_secs(5), time);
         }
-        tail.ended(false, Duration::ZERO, now);
+        tail.ended(false, Duration::ZERO, time);
         assert!(!tail.is_searching());
         for _ in 0..3 {
-            tail.ended(true, Duration::from_secs(5), now);
+            tail.ended(true, Duration::from_secs(5), time);
         }
         assert!(tail.is_searching());
-        tail.ended(false, Duration::ZERO, now + SEARCH_FOR + Duration::from_secs(1));
+        tokio::time::advance(SEARCH_FOR + Duration::from_secs(1)).await;
+        tail.ended(false, Duration::ZERO, time);
         assert!(!tail.is_searching());
-        tail.ended(true, Duration::from_secs(61), now);
+        tail.ended(true, Duration::from_secs(61), time);
         assert!(tail.is_searching());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_search_that_found_nothing_reading_goes_on_from_where_it_ended() {
+        let mut tail = tail();
+        tail.ended(true, Duration::from_secs(61), tail.newest);
+        tokio::time::advance(SEARCH_FOR + Duration::from_secs(1)).await;
+        tail.ended(false, Duration::ZERO, "2026-11-24T12:22:00Z".parse().unwrap());
+        assert!(!tail.is_searching());
+        assert_eq!(tail.start(), position_of("2026-11-24T12:19:50Z".parse().unwrap()));
+        // What was found last is no reason to go back.
+        tail.newest = "2026-11-24T12:21:00Z".parse().unwrap();
+        tail.searching_since = Some(Instant::now());
+        tokio::time::advance(SEARCH_FOR + Duration::from_secs(1)).await;
+        tail.ended(false, Duration::ZERO, "2026-11-24T12:22:00Z".parse().unwrap());
+        assert_eq!(tail.start(), position_of("2026-11-24T12:20:50Z".parse().unwrap()));
     }
 }
