@@ -55,12 +55,13 @@ fn client(domain: &str, url: &str, secret: &str) -> Tenant {
     Tenant::new(facts, Credentials::Secret(SecretString::from(secret)), http_client().unwrap(), Arc::new(Unobserved))
 }
 
-/// A tenant whose clock is not ours, with one entry in its log, of half a minute ago. Gives its URL.
-async fn with_another_clock(ahead: SignedDuration) -> String {
+/// What stands in for a tenant whose clock is not ours, with one entry in its log, of half a minute ago. Gives its URL.
+async fn with_one_entry(entry: Value, ahead: SignedDuration) -> String {
     let time = move || Timestamp::now() + ahead;
     let id = format!("900{}{:039}", (time() - SignedDuration::from_secs(30)).strftime("%Y%m%d%H%M%S"), 1);
     let logs = async move |Query(query): Query<HashMap<String, String>>| {
-        let entry = json!({ "log_id": id, "type": "sdu", "description": "user_id: 64" });
+        let mut entry = entry.clone();
+        entry["log_id"] = json!(id);
         let page: Vec<Value> = if id > query["from"] { vec![entry] } else { vec![] };
         ([("date", time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())], Json(page))
     };
@@ -115,7 +116,8 @@ async fn a_page_of_the_log_that_fails_takes_nothing_of_the_pages_before_it() {
 #[tokio::test]
 async fn the_log_is_read_by_the_tenants_clock() {
     for ahead in [-20, 0, 20].map(SignedDuration::from_mins) {
-        let tenant = client("another-clock.eu.auth0.com", &with_another_clock(ahead).await, "secret");
+        let url = with_one_entry(json!({ "type": "sdu", "description": "user_id: 64" }), ahead).await;
+        let tenant = client("another-clock.eu.auth0.com", &url, "secret");
         let (mut tail, mut changes) = (Tail::new(Timestamp::now()), vec![]);
         // From the first answer the client learns the time.
         for _ in 0..2 {
@@ -123,6 +125,18 @@ async fn the_log_is_read_by_the_tenants_clock() {
         }
         assert_eq!(named(&changes), [&Read::Get(ObjectKind::User, "auth0|64".to_owned())], "{ahead}");
     }
+}
+
+#[tokio::test]
+async fn an_entry_of_the_log_that_cannot_be_read_asks_for_one_sweep() {
+    let url = with_one_entry(json!({ "type": "sapi", "details": "cut" }), SignedDuration::ZERO).await;
+    let tenant = client("unreadable.eu.auth0.com", &url, "secret");
+    let (mut tail, mut changes) = (Tail::new(Timestamp::now()), vec![]);
+    let mut asks = vec![];
+    for _ in 0..2 {
+        asks.push(tenant.listen(&mut tail, &mut changes).await.unwrap().needs_sweep);
+    }
+    assert_eq!(asks, [true, false]);
 }
 
 #[tokio::test]
