@@ -55,15 +55,18 @@ fn client(domain: &str, url: &str, secret: &str) -> Tenant {
     Tenant::new(facts, Credentials::Secret(SecretString::from(secret)), http_client().unwrap(), Arc::new(Unobserved))
 }
 
-/// What stands in for a tenant whose clock is not ours, with one entry in its log, of half a minute ago. Gives its URL.
-async fn with_one_entry(entry: Value, ahead: SignedDuration) -> String {
+/// What stands in for a tenant whose clock is not ours, with a log of half a minute ago. Gives its URL.
+async fn with_log(mut entries: Vec<Value>, ahead: SignedDuration) -> String {
     let time = move || Timestamp::now() + ahead;
-    let id = format!("900{}{:039}", (time() - SignedDuration::from_secs(30)).strftime("%Y%m%d%H%M%S"), 1);
+    let logged = (time() - SignedDuration::from_secs(30)).strftime("%Y%m%d%H%M%S").to_string();
+    for (at, entry) in entries.iter_mut().enumerate() {
+        entry["log_id"] = json!(format!("900{logged}{:039}", at + 1));
+    }
     let logs = async move |Query(query): Query<HashMap<String, String>>| {
-        let mut entry = entry.clone();
-        entry["log_id"] = json!(id);
-        let page: Vec<Value> = if id > query["from"] { vec![entry] } else { vec![] };
-        ([("date", time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())], Json(page))
+        let from = query["from"].as_str();
+        let page = entries.iter().filter(|entry| entry["log_id"].as_str() > Some(from)).take(100);
+        let date = time().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        ([("date", date)], Json(page.cloned().collect::<Vec<_>>()))
     };
     let token = json!({ "access_token": "token", "expires_in": 86_400, "scope": "read:logs", "token_type": "Bearer" });
     let router =
@@ -116,7 +119,7 @@ async fn a_page_of_the_log_that_fails_takes_nothing_of_the_pages_before_it() {
 #[tokio::test]
 async fn the_log_is_read_by_the_tenants_clock() {
     for ahead in [-20, 0, 20].map(SignedDuration::from_mins) {
-        let url = with_one_entry(json!({ "type": "sdu", "description": "user_id: 64" }), ahead).await;
+        let url = with_log(vec![json!({ "type": "sdu", "description": "user_id: 64" })], ahead).await;
         let tenant = client("another-clock.eu.auth0.com", &url, "secret");
         let (mut tail, mut changes) = (Tail::new(Timestamp::now()), vec![]);
         // From the first answer the client learns the time.
@@ -128,8 +131,21 @@ async fn the_log_is_read_by_the_tenants_clock() {
 }
 
 #[tokio::test]
+async fn how_far_the_reading_of_the_log_lags_behind_is_told_by_the_tenants_clock() {
+    for ahead in [-20, 0, 20].map(SignedDuration::from_mins) {
+        let tenant =
+            client("long-log.eu.auth0.com", &with_log(vec![json!({ "type": "s" }); 501], ahead).await, "secret");
+        let (mut tail, mut changes, mut lag) = (Tail::new(Timestamp::now()), vec![], Duration::ZERO);
+        for _ in 0..2 {
+            lag = lag.max(tenant.listen(&mut tail, &mut changes).await.unwrap().lag);
+        }
+        assert!(lag > Duration::from_secs(20) && lag < Duration::from_secs(300), "{ahead}: {lag:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_entry_of_the_log_that_cannot_be_read_asks_for_one_sweep() {
-    let url = with_one_entry(json!({ "type": "sapi", "details": "cut" }), SignedDuration::ZERO).await;
+    let url = with_log(vec![json!({ "type": "sapi", "details": "cut" })], SignedDuration::ZERO).await;
     let tenant = client("unreadable.eu.auth0.com", &url, "secret");
     let (mut tail, mut changes) = (Tail::new(Timestamp::now()), vec![]);
     let mut asks = vec![];
