@@ -8,7 +8,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a resource has to do with its tenant.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Stake {
     /// What it has there, by ids.
     pub(super) held: Vec<Held>,
@@ -18,6 +18,8 @@ pub(super) struct Stake {
     pub(super) minds_new_clients: bool,
     /// Whether it waits for a connection that it knows by name only.
     pub(super) waits_for_connection: bool,
+    /// The Auth0Connection that it refers to, by namespace and name.
+    pub(super) connection_ref: Option<(String, String)>,
 }
 
 /// What changes mean for a resource.
@@ -44,6 +46,8 @@ pub(super) enum Why {
     ClientMade,
     /// A connection changed, and by its name alone it cannot be told which.
     ConnectionChanged,
+    /// Its connection was deleted, and its users with it.
+    ConnectionDeleted,
 }
 
 /// Changes in one tenant, in the order of what is asked of them.
@@ -52,15 +56,72 @@ pub(super) struct Changes<'a> {
     /// The changes that name a question.
     naming: BTreeMap<&'a Read, Vec<&'a Change>>,
     users_of: BTreeSet<&'a str>,
+    deleted: DeletedConnections,
+}
+
+/// Connections that were deleted. A change names one by its id, of which its users know nothing.
+#[derive(Default)]
+struct DeletedConnections {
+    refs: BTreeSet<(String, String)>,
+    names: BTreeSet<String>,
+    /// Whether there is one that no Auth0Connection has: it may have any name but those of the others.
+    is_any_foreign: bool,
+    others: BTreeSet<String>,
+}
+
+impl DeletedConnections {
+    fn of(all: &[Change], connections: impl IntoIterator<Item = ((String, String), Stake)>) -> Self {
+        let deleted = all.iter().filter(|change| change.is_delete).filter_map(|change| match change.reads.first() {
+            Some(Read::Get(ObjectKind::Connection, id)) => Some(id),
+            _ => None,
+        });
+        let (deleted, mut held) = (deleted.collect::<BTreeSet<_>>(), BTreeSet::new());
+        let mut all = Self::default();
+        if deleted.is_empty() {
+            return all;
+        }
+        for (reference, stake) in connections {
+            let id = stake.reads().find_map(|read| match read {
+                Read::Get(ObjectKind::Connection, id) => deleted.get(id).copied(),
+                _ => None,
+            });
+            let names = stake.sought.into_iter().filter_map(|read| match read {
+                Read::ConnectionNamed(name) => Some(name),
+                _ => None,
+            });
+            if let Some(id) = id {
+                held.insert(id);
+                all.refs.insert(reference);
+                all.names.extend(names);
+            } else {
+                all.others.extend(names);
+            }
+        }
+        all.is_any_foreign = held.len() < deleted.len();
+        all
+    }
+
+    /// Whether one of them may be the connection of a user of `stake`, whose name is `name` where that is known.
+    fn may_be(&self, stake: &Stake, name: Option<&str>) -> bool {
+        let is_ours = stake.connection_ref.as_ref().is_some_and(|reference| self.refs.contains(reference));
+        let is_any = self.is_any_foreign || !self.names.is_empty();
+        is_ours
+            || match name {
+                Some(name) => self.names.contains(name) || self.is_any_foreign && !self.others.contains(name),
+                None => is_any,
+            }
+    }
 }
 
 impl<'a> Changes<'a> {
-    pub(super) fn of(all: &'a [Change]) -> Self {
+    /// `connections` are all Auth0Connections of the tenant, by namespace and name.
+    pub(super) fn of(all: &'a [Change], connections: impl IntoIterator<Item = ((String, String), Stake)>) -> Self {
         let mut naming = BTreeMap::<_, Vec<_>>::new();
         for change in all {
             change.reads.iter().for_each(|read| naming.entry(read).or_default().push(change));
         }
-        Self { all, naming, users_of: all.iter().filter_map(|change| change.users_of.as_deref()).collect() }
+        let users_of = all.iter().filter_map(|change| change.users_of.as_deref()).collect();
+        Self { all, naming, users_of, deleted: DeletedConnections::of(all, connections) }
     }
 
     /// What they mean for a resource; `None` when nothing. `connection_of` gives the connection of a user, where it is known.
@@ -72,9 +133,10 @@ impl<'a> Changes<'a> {
         let rules = [
             (Why::Changed, self.changed(stake)),
             (Why::Named, self.named(stake)),
-            (Why::UsersChanged, self.users_changed(stake, connection_of)),
+            (Why::UsersChanged, self.users_changed(stake, &connection_of)),
             (Why::ClientMade, self.client_made(stake)),
             (Why::ConnectionChanged, self.connection_changed(stake)),
+            (Why::ConnectionDeleted, self.connection_deleted(stake, &connection_of)),
         ];
         let (why, spoiled): (Vec<_>, Vec<_>) =
             rules.into_iter().filter_map(|(why, spoils)| Some((why, spoils?))).unzip();
@@ -105,11 +167,9 @@ impl<'a> Changes<'a> {
     ) -> Option<Vec<&'b Read>> {
         let is_meant = |read: &&Read| {
             !self.users_of.is_empty()
-                && matches!(read, Read::Get(ObjectKind::User, _))
                 && connection_of(read).is_none_or(|connection| self.users_of.contains(connection.as_str()))
         };
-        let users: Vec<_> = stake.reads().filter(is_meant).collect();
-        (!users.is_empty()).then_some(users)
+        some(stake.users().filter(is_meant).collect())
     }
 
     fn client_made<'b>(&self, stake: &'b Stake) -> Option<Vec<&'b Read>> {
@@ -121,6 +181,14 @@ impl<'a> Changes<'a> {
         let is_meant =
             stake.waits_for_connection && self.naming.keys().any(|read| read.kind() == ObjectKind::Connection);
         is_meant.then(Vec::new)
+    }
+
+    fn connection_deleted<'b>(
+        &self,
+        stake: &'b Stake,
+        connection_of: impl Fn(&Read) -> Option<String>,
+    ) -> Option<Vec<&'b Read>> {
+        some(stake.users().filter(|user| self.deleted.may_be(stake, connection_of(user).as_deref())).collect())
     }
 
     /// Of several, who did the last.
@@ -137,6 +205,14 @@ impl Stake {
     fn reads(&self) -> impl Iterator<Item = &Read> {
         self.held.iter().map(|held| &held.read)
     }
+
+    fn users(&self) -> impl Iterator<Item = &Read> {
+        self.reads().filter(|read| matches!(read, Read::Get(ObjectKind::User, _)))
+    }
+}
+
+fn some(reads: Vec<&Read>) -> Option<Vec<&Read>> {
+    (!reads.is_empty()).then_some(reads)
 }
 
 #[cfg(test)]
@@ -178,7 +254,7 @@ mod tests {
 
     /// Why a resource looks again, and what of it is spoiled. All users are in Orders.
     fn concern(changes: &[Change], stake: &Stake) -> (Vec<Why>, Vec<Read>) {
-        let changes = Changes::of(changes);
+        let changes = Changes::of(changes, []);
         let concern = changes.concern(stake, |_| Some("Orders".to_owned()));
         concern.map_or_else(Default::default, |concern| (concern.why, concern.spoiled.into_iter().cloned().collect()))
     }
@@ -217,9 +293,39 @@ mod tests {
         let bulk = [Change { users_of: Some("Orders".to_owned()), ..Change::default() }];
         assert_eq!(concern(&bulk, &user()), (vec![Why::UsersChanged], vec![get(ObjectKind::User)]));
         assert_eq!(concern(&bulk, &connection()), (vec![], vec![]));
-        let (changes, user) = (Changes::of(&bulk), user());
+        let (changes, user) = (Changes::of(&bulk, []), user());
         assert!(changes.concern(&user, |_| Some("Other".to_owned())).is_none());
         assert!(changes.concern(&user, |_| None).is_some());
+    }
+
+    #[test]
+    fn the_users_of_a_deleted_connection_are_gone_with_it() {
+        let key = |name: &str| ("shop".to_owned(), name.to_owned());
+        let other = stake(&[Read::Get(ObjectKind::Connection, "2".to_owned())], &[named("Other")]);
+        let connections = || [(key("orders"), connection()), (key("other"), other.clone())];
+        let deleted = |id: &str| Change { is_delete: true, ..change(&[Read::Get(ObjectKind::Connection, id.into())]) };
+        let (unknown, orders, others, nobodys) = (None, Some("Orders"), Some("Other"), Some("Nobody's"));
+        let refers = |name| Stake { connection_ref: Some(key(name)), ..user() };
+        for (case, changes, user, is_in, is_meant) in [
+            ("in it", vec![deleted("1")], user(), orders, true),
+            ("in another", vec![deleted("1")], user(), others, false),
+            ("who knows where", vec![deleted("1")], user(), unknown, true),
+            ("refers to it", vec![deleted("1")], refers("orders"), unknown, true),
+            ("refers to it, and was moved", vec![deleted("1")], refers("orders"), others, true),
+            ("refers to another", vec![deleted("1")], refers("other"), others, false),
+            ("one that nobody has, and the user may be in it", vec![deleted("3")], user(), nobodys, true),
+            ("one that nobody has, and the user is in another", vec![deleted("3")], user(), orders, false),
+            ("one that nobody has, and who knows where", vec![deleted("3")], user(), unknown, true),
+            ("two", vec![deleted("3"), deleted("1")], user(), orders, true),
+            ("changed", vec![change(&[get(ObjectKind::Connection)])], user(), unknown, false),
+        ] {
+            let changes = Changes::of(&changes, connections());
+            let concern = changes.concern(&user, |_| is_in.map(str::to_owned));
+            let spoiled =
+                concern.map(|concern| (concern.why, concern.spoiled.into_iter().cloned().collect::<Vec<_>>()));
+            let expected = is_meant.then(|| (vec![Why::ConnectionDeleted], vec![get(ObjectKind::User)]));
+            assert_eq!(spoiled, expected, "{case}");
+        }
     }
 
     #[test]
@@ -250,8 +356,8 @@ mod tests {
             by(get(ObjectKind::Client), "last"),
             by(api().sought[0].clone(), "somebody who named it otherwise"),
         ];
-        let (changes, api, nameless) = (Changes::of(&changes), api(), [change(&[get(ObjectKind::Client)])]);
+        let (changes, api, nameless) = (Changes::of(&changes, []), api(), [change(&[get(ObjectKind::Client)])]);
         assert_eq!(changes.concern(&api, |_| None).unwrap().by, Some("last"));
-        assert_eq!(Changes::of(&nameless).concern(&api, |_| None).unwrap().by, None);
+        assert_eq!(Changes::of(&nameless, []).concern(&api, |_| None).unwrap().by, None);
     }
 }

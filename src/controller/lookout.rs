@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantSpec, Auth0User, DriftMode},
-    plan::{Held, Managed, ObjectKind, Read},
+    plan::{Held, Managed, Need, ObjectKind, Read},
     tenant::{Change, Error, Pace, Tail, jitter},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -231,7 +231,11 @@ impl Lookout {
         if changes.is_empty() {
             return;
         }
-        let changes = Changes::of(changes);
+        let connections = self.objects::<Auth0Connection>();
+        let named = |connection: &Arc<Auth0Connection>| {
+            ((connection.namespace().unwrap_or_default(), connection.name_any()), stake(&**connection))
+        };
+        let changes = Changes::of(changes, connections.iter().map(named));
         self.wake_kind::<Auth0Api>(connected, &changes);
         self.wake_kind::<Auth0Connection>(connected, &changes);
         self.wake_kind::<Auth0User>(connected, &changes);
@@ -285,10 +289,15 @@ impl Lookout {
 /// What a resource has to do with its tenant.
 fn stake<K: Kind>(object: &K) -> Stake {
     let status = object.status().cloned().unwrap_or_default();
-    let spec = object.spec();
+    let (spec, owner) = (object.spec(), object.owner(""));
+    let connection_ref = spec.needs(&owner).into_iter().find_map(|need| match need {
+        Need::Connection(name) => Some((owner.namespace.clone(), name)),
+        Need::Api(_) | Need::Secret { .. } | Need::GeneratedPassword { .. } | Need::Output(_) => None,
+    });
     Stake {
         held: spec.held(&status),
-        sought: spec.sought(&status, &object.owner("")),
+        sought: spec.sought(&status, &owner),
+        connection_ref,
         minds_new_clients: spec.minds_new_clients(),
         waits_for_connection: spec.named_connection().is_some()
             && ready_reason(&object.common().conditions) == Some("ReferenceNotReady"),
