@@ -182,3 +182,28 @@ async fn a_list_that_fails_does_not_hide_the_changes_of_other_kinds() {
     assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
     assert_eq!(named(&changed), [&held[3], &held[4]]);
 }
+
+#[tokio::test]
+async fn a_sweep_that_meets_the_rate_limit_makes_that_one_call_again() {
+    let (emulated, tenant) = start("throttled-sweep").await;
+    let mut held = vec![];
+    for name in ["one", "two", "three"] {
+        let client = made(&emulated, ObjectKind::Client, json!({ "name": name })).await;
+        held.push(Held::from(Read::Get(ObjectKind::Client, client)));
+    }
+    let api = json!({ "identifier": "urn:one", "name": "one" });
+    let api = Read::Get(ObjectKind::ResourceServer, made(&emulated, ObjectKind::ResourceServer, api).await);
+    held.push(api.into());
+    let limit = |path: &str| {
+        json!({
+            "method": "GET", "path": path, "times": 2, "kind": "status", "status": 429,
+            "headers": { "retry-after": "0" },
+        })
+    };
+    emulated.faults(json!([limit("^/api/v2/clients$"), limit("^/api/v2/resource-servers/")])).await;
+    emulated.forget_calls().await;
+    tenant.sweep(&held, Pace::Quick, &mut vec![]).await.unwrap();
+    let calls = emulated.calls().await;
+    let count = |call: &str| calls.iter().filter(|other| *other == call).count();
+    assert_eq!((count("GET clients"), count("GET resource-servers/*"), calls.len()), (3, 3, 6), "{calls:?}");
+}

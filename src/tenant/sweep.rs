@@ -15,7 +15,7 @@ use super::{
 };
 use crate::plan::{Fields, Held, ObjectKind, Read, text};
 use reqwest::Method;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, future::Future};
 
 /// Objects on a page of a list.
 const PAGE: usize = 100;
@@ -27,6 +27,9 @@ const IDENTIFIERS: usize = 10;
 const USERS: usize = 50;
 /// A sweep that nobody waits for takes a quarter of our rate.
 const REST: u32 = 3;
+
+/// A call that meets the rate limit is made so many times in a row: one answer does not decide on all of a kind.
+const TRIES: u32 = 10;
 
 /// Whether somebody waits for a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +89,7 @@ impl Tenant {
         for Held { read, .. } in held {
             let asker = Asker::operator(Cause::Sweep);
             let before = self.inventory.known(read);
-            let answer = self.read(read, Freshness::Anew, &asker).await?;
+            let answer = persist(|| self.read(read, Freshness::Anew, &asker)).await?;
             if before.is_some_and(|before| !is_same(&before, &answer.objects)) {
                 let is_delete = answer.objects.is_empty();
                 changed.push(Change { reads: vec![read.clone()], is_delete, ..Change::default() });
@@ -122,9 +125,13 @@ impl Tenant {
         query.push(("take", PAGE.to_string()));
         let (asker, mut from) = (Asker::operator(Cause::Sweep), None);
         while survey.goes_on() {
-            let sent = Sent::default();
-            let way = Way { asker: &asker, sent: &sent };
-            let (page, next) = self.page(vec![kind.collection()], key, query.clone(), from, way).await?;
+            let ask = || async {
+                let sent = Sent::default();
+                let way = Way { asker: &asker, sent: &sent };
+                let (page, next) = self.page(vec![kind.collection()], key, query.clone(), from.clone(), way).await?;
+                Ok((page, next, sent))
+            };
+            let (page, next, sent) = persist(ask).await?;
             self.take(kind, page, &sent, survey);
             self.rest(kind, pace).await;
             match next {
@@ -182,10 +189,15 @@ impl Tenant {
         survey: &mut Survey<'_, '_>,
         pace: Pace,
     ) -> Result<usize, Error> {
-        let (asker, sent) = (Asker::operator(Cause::Sweep), Sent::default());
-        let tried = Tried { what: format!("list {key}"), noun: kind.noun(), is_secret: false };
-        let way = Way { asker: &asker, sent: &sent };
-        let mut answer = self.fetch(vec![kind.collection()], query, tried, way).await?;
+        let asker = Asker::operator(Cause::Sweep);
+        let ask = || async {
+            let sent = Sent::default();
+            let tried = Tried { what: format!("list {key}"), noun: kind.noun(), is_secret: false };
+            let way = Way { asker: &asker, sent: &sent };
+            let answer = self.fetch(vec![kind.collection()], query.clone(), tried, way).await?;
+            Ok((answer, sent))
+        };
+        let (mut answer, sent) = persist(ask).await?;
         let page = objects(answer[key].take());
         let seen = page.len();
         self.take(kind, page, &sent, survey);
@@ -211,6 +223,38 @@ impl Tenant {
         if pace == Pace::Spread {
             let group = Group::of(&Method::GET, kind.collection());
             tokio::time::sleep(self.transport.gate().interval(group) * REST).await;
+        }
+    }
+}
+
+/// Makes a call again when it meets the rate limit: until it may leave, the gate holds it.
+async fn persist<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> Result<T, Error> {
+    for _ in 1..TRIES {
+        match call().await {
+            Err(Error::Throttled(_)) => {}
+            other => return other,
+        }
+    }
+    call().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{cell::Cell, time::Duration};
+
+    #[tokio::test]
+    async fn a_call_is_made_again_for_the_rate_limit_only_and_not_for_ever() {
+        for (error, calls) in
+            [(Error::Throttled(Duration::from_secs(1)), TRIES), (Error::Unavailable("status 503".to_owned()), 1)]
+        {
+            let called = Cell::new(0);
+            let failed: Result<(), _> = persist(|| async {
+                called.set(called.get() + 1);
+                Err(error.clone())
+            })
+            .await;
+            assert_eq!((failed, called.get()), (Err(error.clone()), calls));
         }
     }
 }
