@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
 use std::{
     collections::HashMap,
+    future::Future,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -29,6 +30,8 @@ use tokio::sync::{Notify, watch};
 const DEBOUNCE: Duration = Duration::from_secs(1);
 /// After a sweep that could not look at everything, the next comes after so long, then after twice and three times so long.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
+/// So many sweeps in a row may fail at start before resources are looked at one by one all the same.
+const SURVEYS: u32 = 3;
 /// Without leave to read the log, everything is looked at so often.
 const SWEEP_WITHOUT_LOG: Duration = Duration::from_secs(300);
 /// Users and the clients of connections cost a call each, or one for 50; they are looked at every so many sweeps.
@@ -114,6 +117,16 @@ impl Settings {
     }
 }
 
+/// What came of a look at everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Swept {
+    All,
+    /// The tenant did not answer for all of it.
+    Part,
+    /// The Auth0Tenant was suspended.
+    BrokenOff,
+}
+
 impl Lookout {
     /// Reads the log for ever.
     async fn follow_log(&self) {
@@ -156,7 +169,7 @@ impl Lookout {
 
     /// Looks at everything at start, then now and then, and when somebody asks.
     async fn look_at_all(&self) {
-        let mut failures = u32::from(!self.sweep(Pace::Quick, true).await);
+        let mut failures = survey(self.settings.clone(), &self.sweep_asked, || self.sweep(Pace::Quick, true)).await;
         if let Some(connected) = self.connected.upgrade() {
             connected.surveyed();
             self.shared.waker.dependants_of(self.tenant.namespace.as_deref().unwrap_or_default(), &self.tenant.name);
@@ -172,8 +185,7 @@ impl Lookout {
                 0 => sweep_interval,
                 failures => sweep_interval.min(AFTER_FAILURE.saturating_mul(failures)).min(SWEEP_WITHOUT_LOG),
             };
-            // Sweeps of many operators and tenants do not come all at once.
-            let interval = interval.mul_f64(0.9 + 0.2 * jitter());
+            let interval = about(interval);
             let is_asked = tokio::select! {
                 changed = settings.changed() => match changed {
                     Ok(()) => continue,
@@ -183,17 +195,17 @@ impl Lookout {
                 () = tokio::time::sleep(interval), if mode != DriftMode::Off => false,
             };
             let is_full = is_asked || lacks_log || failures > 0 || (sweeps + 1).is_multiple_of(FULL_SWEEP_EVERY);
-            if self.sweep(if is_asked { Pace::Quick } else { Pace::Spread }, is_full).await {
-                (sweeps, failures) = (sweeps + 1, 0);
-            } else {
-                failures += 1;
+            match self.sweep(if is_asked { Pace::Quick } else { Pace::Spread }, is_full).await {
+                Swept::All => (sweeps, failures) = (sweeps + 1, 0),
+                Swept::Part | Swept::BrokenOff => failures += 1,
             }
         }
     }
 
-    /// Looks at everything, or without the parts that cost a call for each object. Gives whether all could be looked at.
-    async fn sweep(&self, pace: Pace, is_full: bool) -> bool {
-        let Some(connected) = self.connected.upgrade() else { return false };
+    /// Looks at everything, or without the parts that cost a call for each object.
+    async fn sweep(&self, pace: Pace, is_full: bool) -> Swept {
+        // Without its client this task is about to end.
+        let Some(connected) = self.connected.upgrade() else { return Swept::Part };
         let mut held = vec![];
         held.extend(self.held::<Auth0Api>());
         held.extend(self.held::<Auth0Connection>());
@@ -210,7 +222,11 @@ impl Lookout {
         }
         tracing::debug!(tenant = %self.tenant, objects = held.len(), changed = changed.len(), "looked at the tenant");
         self.wake(&connected, &changed);
-        matches!(swept, Some(Ok(())))
+        match swept {
+            Some(Ok(())) => Swept::All,
+            Some(Err(_)) => Swept::Part,
+            None => Swept::BrokenOff,
+        }
     }
 
     /// Ends when the Auth0Tenant is suspended: what is under way is broken off then, and what it found until then counts.
@@ -286,6 +302,40 @@ impl Lookout {
     }
 }
 
+/// Sweeps until all was looked at once, or so much failed that nobody is to wait for it any longer: whoever is looked at before costs
+/// reads of its own. Gives how many sweeps failed since the last that did not.
+async fn survey<F: Future<Output = Swept>>(
+    mut settings: watch::Receiver<Settings>,
+    sweep_asked: &Notify,
+    sweep: impl Fn() -> F,
+) -> u32 {
+    for failures in 1..=SURVEYS {
+        let swept = loop {
+            // Without a sender there is no client either, and this task ends.
+            let _ = settings.wait_for(|settings| !settings.is_suspended).await;
+            match sweep().await {
+                Swept::BrokenOff => {}
+                swept => break swept,
+            }
+        };
+        if swept == Swept::All {
+            return 0;
+        }
+        if failures < SURVEYS {
+            tokio::select! {
+                () = sweep_asked.notified() => {}
+                () = tokio::time::sleep(about(AFTER_FAILURE.saturating_mul(failures))) => {}
+            }
+        }
+    }
+    SURVEYS
+}
+
+/// Sweeps of many operators and tenants do not come all at once.
+fn about(interval: Duration) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * jitter())
+}
+
 /// What a resource has to do with its tenant.
 fn stake<K: Kind>(object: &K) -> Stake {
     let status = object.status().cloned().unwrap_or_default();
@@ -307,4 +357,52 @@ fn stake<K: Kind>(object: &K) -> Stake {
 /// Whether no hourly list shows it.
 fn is_costly(read: &Read) -> bool {
     matches!(read, Read::Get(ObjectKind::User, _) | Read::ConnectionClients(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use tokio::time::Instant;
+
+    fn settings(is_suspended: bool) -> Settings {
+        Settings { is_suspended, mode: DriftMode::Log, interval: INTERVAL, sweep_interval: SWEEP_INTERVAL }
+    }
+
+    /// How many sweeps failed, how many are left, and after how long, when sweeps end so.
+    async fn surveyed(ends: &[Swept], settings: watch::Receiver<Settings>) -> (u32, usize, Duration) {
+        let (ends, before) = (Mutex::new(ends.iter().copied().collect::<VecDeque<_>>()), Instant::now());
+        let failures =
+            survey(settings, &Notify::new(), || std::future::ready(ends.lock().unwrap().pop_front().unwrap())).await;
+        let left = ends.lock().unwrap().len();
+        (failures, left, before.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn resources_wait_at_start_for_a_sweep_that_saw_all_or_for_three_that_failed() {
+        use Swept::{All, BrokenOff, Part};
+        for (ends, failures, waits) in [
+            (vec![All], 0, 0),
+            (vec![Part, All], 0, 1),
+            (vec![Part, Part, All], 0, 3),
+            (vec![Part, Part, Part], 3, 3),
+            (vec![BrokenOff, BrokenOff, BrokenOff, Part, All], 0, 1),
+        ] {
+            let (_sender, settings) = watch::channel(settings(false));
+            let (failed, left, waited) = surveyed(&ends, settings).await;
+            assert_eq!((failed, left), (failures, 0), "{ends:?}");
+            assert_eq!((waited.as_secs_f64() / AFTER_FAILURE.as_secs_f64()).round() as u32, waits, "{ends:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_suspended_tenant_is_looked_at_when_it_goes_on() {
+        let (sender, receiver) = watch::channel(settings(true));
+        let survey = surveyed(&[Swept::All], receiver);
+        tokio::pin!(survey);
+        let early = tokio::time::timeout(Duration::from_secs(86_400), &mut survey).await;
+        assert!(early.is_err(), "{early:?}");
+        sender.send_replace(settings(false));
+        assert_eq!(survey.await.0, 0);
+    }
 }
