@@ -207,3 +207,43 @@ async fn a_sweep_that_meets_the_rate_limit_makes_that_one_call_again() {
     let count = |call: &str| calls.iter().filter(|other| *other == call).count();
     assert_eq!((count("GET clients"), count("GET resource-servers/*"), calls.len()), (3, 3, 6), "{calls:?}");
 }
+
+#[tokio::test]
+async fn an_object_that_the_tenant_refuses_to_show_hides_no_other() {
+    let (emulated, tenant) = start("refused-read").await;
+    let mut connections = vec![];
+    for name in ["one", "two", "three"] {
+        let database = json!({ "name": name, "strategy": "auth0" });
+        connections.push(made(&emulated, ObjectKind::Connection, database).await);
+    }
+    let client = made(&emulated, ObjectKind::Client, json!({ "name": "one" })).await;
+    let held: Vec<Held> = connections.iter().map(|id| Held::from(Read::ConnectionClients(id.clone()))).collect();
+    let mut changed = vec![];
+    tenant.sweep(&held, Pace::Quick, &mut changed).await.unwrap();
+    let enable = json!([{ "client_id": client, "status": true }]);
+    emulated.call(Method::PATCH, &format!("connections/{}/clients", connections[2]), enable).await;
+    let refusal =
+        json!({ "statusCode": 403, "error": "Forbidden", "errorCode": "forbidden", "message": "Not this one." });
+    let path = format!("^/api/v2/connections/({}|{})/clients$", connections[0], connections[1]);
+    emulated.faults(json!([{ "method": "GET", "path": path, "kind": "status", "status": 403, "body": refusal }])).await;
+    tenant.sweep(&held, Pace::Quick, &mut changed).await.unwrap();
+    assert_eq!(named(&changed), [&held[2].read]);
+}
+
+#[tokio::test]
+async fn what_a_refused_list_does_not_show_is_read_one_by_one() {
+    let (emulated, tenant) = start("refused-list").await;
+    let mut held = vec![];
+    for name in ["one", "two"] {
+        let client = made(&emulated, ObjectKind::Client, json!({ "name": name })).await;
+        held.push(Held::from(Read::Get(ObjectKind::Client, client)));
+    }
+    let refusal =
+        json!({ "statusCode": 400, "error": "Bad Request", "errorCode": "invalid_query_string", "message": "No." });
+    let fault =
+        json!({ "method": "GET", "path": "^/api/v2/clients$", "kind": "status", "status": 400, "body": refusal });
+    emulated.faults(json!([fault])).await;
+    tenant.sweep(&held, Pace::Quick, &mut vec![]).await.unwrap();
+    let calls = emulated.calls().await;
+    assert_eq!(calls.iter().filter(|call| *call == "GET clients/*").count(), held.len(), "{calls:?}");
+}

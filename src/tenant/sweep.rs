@@ -41,14 +41,34 @@ pub enum Pace {
 }
 
 /// The questions of one kind that are still open, and those whose answers turned out to be others.
-struct Survey<'a, 'b> {
+struct Survey<'a, 'b, 'c> {
     open: BTreeMap<String, &'a Held>,
     found: usize,
     pages: usize,
-    changed: &'b mut Vec<Change>,
+    round: &'b mut Round<'c>,
 }
 
-impl Survey<'_, '_> {
+/// What a sweep came upon.
+struct Round<'a> {
+    changed: &'a mut Vec<Change>,
+    /// Calls that the tenant refused.
+    refused: Vec<Error>,
+}
+
+impl Round<'_> {
+    /// What the tenant refuses once it refuses again: it is passed over, so that it hides nothing else.
+    fn pass_over<T>(&mut self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
+        match answer {
+            Err(error @ (Error::Refused { .. } | Error::Guarded(_) | Error::Gone(_))) => {
+                self.refused.push(error);
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+}
+
+impl Survey<'_, '_, '_> {
     /// Whether one more page is likely to show more of ours than a single read would: a tenant may hold many objects of others.
     fn goes_on(&self) -> bool {
         // Nor has it cost more pages yet than single reads are left.
@@ -60,23 +80,29 @@ impl Tenant {
     /// Looks at what resources hold, and adds to `changed` what is not as it was known: at once, since it may be broken off.
     ///
     /// # Errors
-    /// The first, when the tenant gives no answer; the other kinds are looked at all the same.
+    /// The first, when the tenant gives no answer; the other kinds are looked at all the same. What it refuses to show is none.
     pub async fn sweep(&self, held: &[Held], pace: Pace, changed: &mut Vec<Change>) -> Result<(), Error> {
+        let mut round = Round { changed, refused: vec![] };
         let mut outcome = Ok(());
         for kind in ObjectKind::ALL {
             let of_kind = held.iter().filter_map(|held| match &held.read {
                 Read::Get(other, id) if *other == kind => Some((id.clone(), held)),
                 _ => None,
             });
-            let mut survey = Survey { open: of_kind.collect(), found: 0, pages: 0, changed: &mut *changed };
+            let mut survey = Survey { open: of_kind.collect(), found: 0, pages: 0, round: &mut round };
             let looked = match self.list(kind, &mut survey, pace).await {
-                Ok(()) => self.ask_again(survey.open.into_values(), pace, changed).await,
+                Ok(()) => self.ask_again(survey.open.into_values(), pace, &mut round).await,
                 Err(error) => Err(error),
             };
             outcome = outcome.and(looked);
         }
         let clients = held.iter().filter(|held| matches!(held.read, Read::ConnectionClients(_)));
-        outcome.and(self.ask_again(clients, pace, changed).await)
+        outcome = outcome.and(self.ask_again(clients, pace, &mut round).await);
+        if let Some(error) = round.refused.first() {
+            let (tenant, refused) = (&self.facts.domain, round.refused.len());
+            tracing::warn!(tenant, refused, %error, "the tenant refused to show some objects, so they were not looked at");
+        }
+        outcome
     }
 
     /// Reads one by one what no list has shown.
@@ -84,22 +110,24 @@ impl Tenant {
         &self,
         held: impl Iterator<Item = &Held>,
         pace: Pace,
-        changed: &mut Vec<Change>,
+        round: &mut Round<'_>,
     ) -> Result<(), Error> {
         for Held { read, .. } in held {
             let asker = Asker::operator(Cause::Sweep);
             let before = self.inventory.known(read);
-            let answer = persist(|| self.read(read, Freshness::Anew, &asker)).await?;
-            if before.is_some_and(|before| !is_same(&before, &answer.objects)) {
+            let answer = persist(|| self.read(read, Freshness::Anew, &asker)).await;
+            if let Some(answer) = round.pass_over(answer)?
+                && before.is_some_and(|before| !is_same(&before, &answer.objects))
+            {
                 let is_delete = answer.objects.is_empty();
-                changed.push(Change { reads: vec![read.clone()], is_delete, ..Change::default() });
+                round.changed.push(Change { reads: vec![read.clone()], is_delete, ..Change::default() });
             }
             self.rest(read.kind(), pace).await;
         }
         Ok(())
     }
 
-    async fn list(&self, kind: ObjectKind, survey: &mut Survey<'_, '_>, pace: Pace) -> Result<(), Error> {
+    async fn list(&self, kind: ObjectKind, survey: &mut Survey<'_, '_, '_>, pace: Pace) -> Result<(), Error> {
         match kind {
             ObjectKind::ResourceServer => self.list_numbered(survey, pace).await,
             ObjectKind::User => self.list_users(survey, pace).await,
@@ -119,7 +147,7 @@ impl Tenant {
         kind: ObjectKind,
         key: &str,
         mut query: Vec<(&str, String)>,
-        survey: &mut Survey<'_, '_>,
+        survey: &mut Survey<'_, '_, '_>,
         pace: Pace,
     ) -> Result<(), Error> {
         query.push(("take", PAGE.to_string()));
@@ -131,7 +159,7 @@ impl Tenant {
                 let (page, next) = self.page(vec![kind.collection()], key, query.clone(), from.clone(), way).await?;
                 Ok((page, next, sent))
             };
-            let (page, next, sent) = persist(ask).await?;
+            let Some((page, next, sent)) = survey.round.pass_over(persist(ask).await)? else { return Ok(()) };
             self.take(kind, page, &sent, survey);
             self.rest(kind, pace).await;
             match next {
@@ -143,7 +171,7 @@ impl Tenant {
     }
 
     /// Resource servers: pages by number, which end at 1,000; those beyond by their identifiers, ten at a time.
-    async fn list_numbered(&self, survey: &mut Survey<'_, '_>, pace: Pace) -> Result<(), Error> {
+    async fn list_numbered(&self, survey: &mut Survey<'_, '_, '_>, pace: Pace) -> Result<(), Error> {
         let (kind, key) = (ObjectKind::ResourceServer, "resource_servers");
         let totals = |query: &mut Vec<(&str, String)>| query.push(("include_totals", "true".to_owned()));
         for page in 0..NUMBERED_PAGES {
@@ -165,7 +193,7 @@ impl Tenant {
         Ok(())
     }
 
-    async fn list_users(&self, survey: &mut Survey<'_, '_>, pace: Pace) -> Result<(), Error> {
+    async fn list_users(&self, survey: &mut Survey<'_, '_, '_>, pace: Pace) -> Result<(), Error> {
         let ids: Vec<String> = survey.open.keys().cloned().collect();
         for ids in ids.chunks(USERS).filter(|ids| ids.len() > 1) {
             let quoted: Vec<String> = ids.iter().map(|id| quoted(id)).collect();
@@ -180,13 +208,13 @@ impl Tenant {
         Ok(())
     }
 
-    /// One page; gives how many objects were on it.
+    /// One page; gives how many objects were on it, none where it is refused.
     async fn list_page(
         &self,
         kind: ObjectKind,
         key: &str,
         query: Vec<(&str, String)>,
-        survey: &mut Survey<'_, '_>,
+        survey: &mut Survey<'_, '_, '_>,
         pace: Pace,
     ) -> Result<usize, Error> {
         let asker = Asker::operator(Cause::Sweep);
@@ -197,7 +225,7 @@ impl Tenant {
             let answer = self.fetch(vec![kind.collection()], query.clone(), tried, way).await?;
             Ok((answer, sent))
         };
-        let (mut answer, sent) = persist(ask).await?;
+        let Some((mut answer, sent)) = survey.round.pass_over(persist(ask).await)? else { return Ok(0) };
         let page = objects(answer[key].take());
         let seen = page.len();
         self.take(kind, page, &sent, survey);
@@ -205,7 +233,7 @@ impl Tenant {
         Ok(seen)
     }
 
-    fn take(&self, kind: ObjectKind, page: Vec<Fields>, sent: &Sent, survey: &mut Survey<'_, '_>) {
+    fn take(&self, kind: ObjectKind, page: Vec<Fields>, sent: &Sent, survey: &mut Survey<'_, '_, '_>) {
         survey.pages += 1;
         let Some(sent) = sent.get() else { return };
         for mut object in page {
@@ -214,7 +242,7 @@ impl Tenant {
             self.redactor.redact(kind, &mut object);
             if self.inventory.compare(&held.read, &[object], *sent) == Comparison::Other {
                 self.inventory.spoil(&held.read);
-                survey.changed.push(Change { reads: vec![held.read.clone()], ..Change::default() });
+                survey.round.changed.push(Change { reads: vec![held.read.clone()], ..Change::default() });
             }
         }
     }
