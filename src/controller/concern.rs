@@ -82,14 +82,17 @@ impl DeletedConnections {
         }
         for (reference, stake) in connections {
             let id = stake.reads().find_map(|read| match read {
-                Read::Get(ObjectKind::Connection, id) => deleted.get(id).copied(),
+                Read::Get(ObjectKind::Connection, id) => Some(id),
                 _ => None,
             });
+            // One without an object may have the name of somebody else's.
+            let Some(id) = id else { continue };
+            let deleted = deleted.get(id).copied();
             let names = stake.sought.into_iter().filter_map(|read| match read {
                 Read::ConnectionNamed(name) => Some(name),
                 _ => None,
             });
-            if let Some(id) = id {
+            if let Some(id) = deleted {
                 held.insert(id);
                 all.refs.insert(reference);
                 all.names.extend(names);
@@ -104,7 +107,7 @@ impl DeletedConnections {
     /// Whether one of them may be the connection of a user of `stake`, whose name is `name` where that is known.
     fn may_be(&self, stake: &Stake, name: Option<&str>) -> bool {
         let is_ours = stake.connection_ref.as_ref().is_some_and(|reference| self.refs.contains(reference));
-        let is_any = self.is_any_foreign || !self.names.is_empty();
+        let is_any = self.is_any_foreign || !self.refs.is_empty();
         is_ours
             || match name {
                 Some(name) => self.names.contains(name) || self.is_any_foreign && !self.others.contains(name),
@@ -302,7 +305,9 @@ mod tests {
     fn the_users_of_a_deleted_connection_are_gone_with_it() {
         let key = |name: &str| ("shop".to_owned(), name.to_owned());
         let other = stake(&[Read::Get(ObjectKind::Connection, "2".to_owned())], &[named("Other")]);
-        let connections = || [(key("orders"), connection()), (key("other"), other.clone())];
+        let empty = stake(&[], &[named("Nobody's")]);
+        let connections =
+            || [(key("orders"), connection()), (key("other"), other.clone()), (key("empty"), empty.clone())];
         let deleted = |id: &str| Change { is_delete: true, ..change(&[Read::Get(ObjectKind::Connection, id.into())]) };
         let (unknown, orders, others, nobodys) = (None, Some("Orders"), Some("Other"), Some("Nobody's"));
         let refers = |name| Stake { connection_ref: Some(key(name)), ..user() };
