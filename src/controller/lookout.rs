@@ -223,7 +223,8 @@ impl Lookout {
         tracing::debug!(tenant = %self.tenant, objects = held.len(), changed = changed.len(), "looked at the tenant");
         self.wake(&connected, &changed);
         match swept {
-            Some(Ok(())) => Swept::All,
+            // What a client may not see does not come by asking again, and its resources say so.
+            Some(Ok(()) | Err(Error::ScopeMissing(_))) => Swept::All,
             Some(Err(_)) => Swept::Part,
             None => Swept::BrokenOff,
         }
