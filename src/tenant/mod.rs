@@ -38,7 +38,6 @@ use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, poi
 use error::Tried;
 use flights::Sent;
 use inventory::Inventory;
-use reads::CLIENT_FIELDS;
 use redact::Redactor;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -226,11 +225,6 @@ impl Tenant {
     fn strip(&self, kind: ObjectKind, answer: Value) -> Answer {
         let mut objects = objects(answer);
         let mut secrets: Vec<_> = objects.iter_mut().map(|object| self.redactor.redact(kind, object)).collect();
-        if kind == ObjectKind::Client {
-            // Answers to writes show more than we ever ask for.
-            let is_asked_for = |key: &str| CLIENT_FIELDS.split(',').any(|field| field == key);
-            objects.iter_mut().for_each(|object| object.retain(|key, _| is_asked_for(key)));
-        }
         // Those of a list would be of several objects.
         let secrets = secrets.pop().filter(|_| secrets.is_empty()).unwrap_or_default();
         Answer { objects, client_secret: secrets.client, option_secrets: secrets.options, ..Answer::default() }
