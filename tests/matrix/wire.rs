@@ -1,13 +1,12 @@
 //! What the operator sends to a tenant: method, path with ids as `*`, and the keys of the body, in the notation of the table.
 
+use crate::support::upstream::Upstream;
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::to_bytes,
     extract::{Request, State},
-    http::{HeaderMap, header},
     response::Response,
 };
-use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -23,8 +22,7 @@ pub(crate) struct Wire {
 }
 
 struct Notes {
-    tenant: String,
-    http: Client,
+    tenant: Upstream,
     calls: Mutex<Vec<String>>,
 }
 
@@ -33,8 +31,7 @@ impl Wire {
     pub(crate) async fn to(tenant: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let http = Client::builder().redirect(Policy::none()).build().unwrap();
-        let notes = Arc::new(Notes { tenant: tenant.to_owned(), http, calls: Mutex::default() });
+        let notes = Arc::new(Notes { tenant: Upstream::at(tenant), calls: Mutex::default() });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&notes));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, notes, task }
@@ -64,15 +61,7 @@ async fn pass(State(notes): State<Arc<Notes>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     notes.calls.lock().unwrap().extend(describe(parts.method.as_str(), parts.uri.path(), &body));
-    let url = format!("{}{}", notes.tenant, parts.uri);
-    let sent = notes.http.request(parts.method, url).headers(end_to_end(parts.headers)).body(body).send().await;
-    // A tenant that closed the connection: the operator gets no answer that means anything.
-    let Ok(answer) = sent else { return Response::builder().status(502).body(Body::empty()).unwrap() };
-    let (status, headers) = (answer.status(), end_to_end(answer.headers().clone()));
-    let mut response = Response::new(Body::from(answer.bytes().await.unwrap_or_default()));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+    notes.tenant.ask(parts, body).await
 }
 
 /// `PATCH users/*: blocked, connection`. `None` for the tenant's log, which is read once for all objects.
@@ -97,11 +86,4 @@ fn keys(body: &Value) -> BTreeSet<String> {
         Value::Array(items) => items.iter().flat_map(keys).collect(),
         _ => BTreeSet::new(),
     }
-}
-
-fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
-    for name in [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
-        headers.remove(name);
-    }
-    headers
 }

@@ -15,6 +15,7 @@ pub(crate) mod operator;
 pub(crate) mod samples;
 pub(crate) mod tap;
 pub(crate) mod tenant;
+pub(crate) mod upstream;
 
 use std::time::Duration;
 

@@ -1,14 +1,13 @@
 //! A tap between operator and tenant, which holds a request at the worst moment: after it took effect, and before the operator
 //! knows; or when the operator has sent it, and nothing has happened yet.
 
+use super::upstream::Upstream;
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::to_bytes,
     extract::{Request, State},
-    http::{HeaderMap, header},
     response::Response,
 };
-use reqwest::{Client, redirect::Policy};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -38,11 +37,10 @@ pub(crate) struct Tap {
 }
 
 struct Held {
-    tenant: String,
+    tenant: Upstream,
     hold: Hold,
     is_used: AtomicBool,
     holds: Notify,
-    http: Client,
 }
 
 impl Tap {
@@ -51,11 +49,10 @@ impl Tap {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let held = Arc::new(Held {
-            tenant: tenant.to_owned(),
+            tenant: Upstream::at(tenant),
             hold,
             is_used: AtomicBool::new(false),
             holds: Notify::new(),
-            http: Client::builder().redirect(Policy::none()).build().unwrap(),
         });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&held));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -82,20 +79,9 @@ async fn pass(State(held): State<Arc<Held>>, request: Request) -> Response {
         return held.for_ever().await;
     }
     let (parts, body) = request.into_parts();
-    let url = format!("{}{}", held.tenant, parts.uri);
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    let sent = held.http.request(parts.method, url).headers(end_to_end(parts.headers)).body(body).send().await;
-    // A tenant that closed the connection: the operator gets no answer that means anything.
-    let Ok(answer) = sent else { return Response::builder().status(502).body(Body::empty()).unwrap() };
-    let (status, headers) = (answer.status(), end_to_end(answer.headers().clone()));
-    let body = answer.bytes().await.unwrap();
-    if holds {
-        return held.for_ever().await;
-    }
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+    let response = held.tenant.ask(parts, body).await;
+    if holds { held.for_ever().await } else { response }
 }
 
 impl Held {
@@ -114,11 +100,4 @@ impl Hold {
             path.len() == wanted.len() && wanted.iter().zip(path).all(|(wanted, is)| *wanted == "*" || *wanted == is);
         request.method() == self.method && is_path
     }
-}
-
-fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
-    for name in [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
-        headers.remove(name);
-    }
-    headers
 }
