@@ -47,10 +47,15 @@ impl TenantContext {
     pub(super) fn saw(&self, event: &Event<Auth0Tenant>) {
         self.memory.saw(event);
         if let Event::Delete(tenant) = event {
-            self.shared.tenants.remove(tenant);
-            self.memory.forget(&tenant.uid().unwrap_or_default());
+            self.forget(tenant);
         }
         self.shared.waker.tenant(event);
+    }
+
+    /// The tenant is asked no more on behalf of this Auth0Tenant.
+    fn forget(&self, tenant: &Auth0Tenant) {
+        self.shared.tenants.remove(tenant);
+        self.memory.forget(&tenant.uid().unwrap_or_default());
     }
 }
 
@@ -65,8 +70,7 @@ pub(super) async fn reconcile(tenant: Arc<Auth0Tenant>, context: Arc<TenantConte
     let is_ending = tenant.meta().deletion_timestamp.is_some();
     let settled = settle(shared, &tenant).await?;
     if is_ending && settled.dependants == 0 {
-        shared.tenants.remove(&tenant);
-        context.memory.forget(&tenant.uid().unwrap_or_default());
+        context.forget(&tenant);
         return Ok(Action::await_change());
     }
     let end = connect(shared, &tenant, &mut status).await;

@@ -155,7 +155,7 @@ impl<Status: Clone + Default> Memory<Status> {
         self.succeeded(uid);
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.written().remove(uid);
         self.trackers.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }

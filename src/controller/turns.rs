@@ -11,7 +11,6 @@ use crate::tenant::{Asker, Cause, Queue};
 use kube::Resource;
 use std::{
     collections::HashMap,
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::time::Instant;
@@ -68,14 +67,8 @@ pub(super) struct Turn {
 impl Turns {
     /// The turn of an object that was called. To be asked for when a pass begins, so that none is lost.
     pub(super) fn called(self: &Arc<Self>, object: &str) -> Option<Turn> {
-        let mut state = self.state();
-        match state.places.remove(object)? {
-            Place::Called(key) => Some(Turn { turns: self.clone(), key }),
-            waiting @ Place::Waiting(..) => {
-                state.places.insert(object.to_owned(), waiting);
-                None
-            }
-        }
+        let key = self.state().come(object)?;
+        Some(Turn { turns: self.clone(), key })
     }
 
     /// Asks for a turn in a lane. Where there is none the object waits, and is called once.
@@ -91,16 +84,15 @@ impl Turns {
     ) -> Result<Turn, Instant> {
         let key = (lane, asker.cause);
         let mut state = self.state();
+        // It may have been called since this pass began.
+        if let Some(key) = state.come(object) {
+            return Ok(Turn { turns: self.clone(), key });
+        }
         let State { lanes, places } = &mut *state;
-        match places.get(object) {
-            // Since this pass began.
-            Some(Place::Called(called)) => {
-                let key = called.clone();
-                places.remove(object);
-                return Ok(Turn { turns: self.clone(), key });
-            }
-            Some(Place::Waiting(other, since)) if *other == key => return Err(*since),
-            Some(Place::Waiting(..)) | None => {}
+        if let Some(Place::Waiting(other, since)) = places.get(object)
+            && *other == key
+        {
+            return Err(*since);
         }
         let lane = lanes.entry(key.clone()).or_default();
         if lane.at_work < AT_ONCE {
@@ -151,15 +143,19 @@ impl Turns {
     }
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.turns.end(&self.key);
+impl State {
+    /// The lane that keeps a turn for an object, which comes for it.
+    fn come(&mut self, object: &str) -> Option<Key> {
+        let Some(Place::Called(key)) = self.places.get(object) else { return None };
+        let key = key.clone();
+        self.places.remove(object);
+        Some(key)
     }
 }
 
-impl fmt::Debug for Turn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Turn").field(&self.key).finish()
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.end(&self.key);
     }
 }
 
@@ -192,6 +188,11 @@ mod tests {
             iter::from_fn(|| self.take(API, asker, "first")).take(AT_ONCE).collect()
         }
 
+        /// They find no turn.
+        fn queue(&self, asker: &Asker, objects: [&str; 3]) {
+            assert!(objects.into_iter().all(|object| self.take(API, asker, object).is_none()));
+        }
+
         fn called(&self) -> Vec<String> {
             std::mem::take(&mut self.called.lock().unwrap())
         }
@@ -201,9 +202,7 @@ mod tests {
     fn creates_without_end_hold_up_neither_an_edit_nor_another_namespace_or_kind() {
         let (hall, create, others) = (Hall::default(), asker(Cause::Create, "many"), asker(Cause::Create, "one"));
         let mut at_work = hall.fill(&create);
-        for object in ["a", "b", "c"] {
-            assert!(hall.take(API, &create, object).is_none());
-        }
+        hall.queue(&create, ["a", "b", "c"]);
         assert!(hall.take(API, &others, "other").is_none());
         assert!(hall.take(API, &asker(Cause::User, "many"), "edited").is_some());
         assert!(hall.take("Auth0User/a/one", &create, "user").is_some(), "kinds do not wait for each other");
@@ -220,9 +219,7 @@ mod tests {
     fn whoever_asks_again_keeps_the_place_and_whoever_becomes_urgent_leaves_it() {
         let (hall, create) = (Hall::default(), asker(Cause::Create, ""));
         let mut at_work = hall.fill(&create);
-        for object in ["a", "b", "a"] {
-            assert!(hall.take(API, &create, object).is_none());
-        }
+        hall.queue(&create, ["a", "b", "a"]);
         assert!(hall.take(API, &asker(Cause::User, ""), "a").is_some());
         at_work.clear();
         assert_eq!(hall.called(), ["b"]);
@@ -245,9 +242,7 @@ mod tests {
     fn the_turn_of_an_object_that_is_gone_goes_to_the_next() {
         let (hall, wake) = (Hall::default(), asker(Cause::Wake, ""));
         let mut at_work = hall.fill(&wake);
-        for object in ["a", "b", "c"] {
-            assert!(hall.take(API, &wake, object).is_none());
-        }
+        hall.queue(&wake, ["a", "b", "c"]);
         hall.turns.forget("b");
         at_work.pop();
         assert_eq!(hall.called(), ["a"]);
