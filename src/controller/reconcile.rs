@@ -38,9 +38,6 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         return Ok(Action::await_change());
     }
     let mut pass = Pass::new(object, context);
-    if pass.is_before_survey() {
-        return Ok(Action::await_change());
-    }
     let end = if pass.is_ending() { Box::pin(pass.remove()).await } else { pass.converge().await.map(Some) };
     pass.turn = None;
     let (outcome, asked_wait) = match end {
@@ -93,6 +90,10 @@ pub(super) fn on_kubernetes_error<K: Kind>(object: &K, error: &Stop, context: &C
 impl<K: Kind> Pass<K> {
     async fn converge(&mut self) -> Result<Refusal, Stop> {
         let admitted = self.admit()?;
+        // At start all objects are looked at by lists first; whoever has nothing new to say is woken after that.
+        if self.asker.cause == Cause::Wake && !admitted.connected.is_surveyed() {
+            return Err(Stop::Waiting(Instant::now()));
+        }
         self.take_turn()?;
         self.bring_about(&admitted).await
     }
@@ -236,12 +237,6 @@ impl<K: Kind> Pass<K> {
         verdicts.end(&Refusal::new(Reason::Pending, message), generation, Timestamp::now());
         self.write_status(false).await?;
         Ok(Action::await_change())
-    }
-
-    /// At start all objects are looked at by lists first; whoever has nothing new to say is woken after that.
-    fn is_before_survey(&self) -> bool {
-        let connected = || self.shared().tenants.get(&*self.tenant().ok()?);
-        self.asker.cause == Cause::Wake && connected().is_some_and(|connected| !connected.is_surveyed())
     }
 
     fn plan(&mut self, facts: &TenantFacts, knowledge: &Knowledge) -> Result<Plan, Refusal> {
