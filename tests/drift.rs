@@ -16,17 +16,14 @@ use support::{
     bench::Bench,
     cluster::Cluster,
     object::Object,
-    operator::{Operator, Settings},
+    operator::Operator,
     samples::{ALL, API, CONNECTION, TENANT, USER},
 };
-use tokio::sync::OnceCell;
 
-/// A bench with all samples Ready, whose operator passes over everything each second and reads the tenant's log as often: what is
-/// to be seen here is what happens unasked, since a forced pass begins anew.
+/// A bench with all samples Ready, whose operator reads the tenant's log each second: what is to be seen here is what happens
+/// unasked, since a forced pass begins anew.
 async fn bench(name: &str) -> Bench {
-    static OPERATOR: OnceCell<Operator> = OnceCell::const_new();
-    let settings = Settings { flags: &["--watch-secrets", "--resync", "1s"], ..Settings::default() };
-    OPERATOR.get_or_init(async || Operator::start(Cluster::shared().await, settings).await).await;
+    Operator::shared(Cluster::shared().await).await;
     let bench = Bench::new(name).await;
     bench.apply_changed(TENANT, &json!({ "spec": { "driftDetection": { "mode": "Log", "interval": "1s" } } })).await;
     for key in ALL.into_iter().filter(|key| *key != TENANT) {

@@ -31,6 +31,7 @@ mod output;
 mod pass;
 mod reconcile;
 mod removal;
+mod resync;
 mod secrets;
 mod status;
 mod stores;
@@ -114,7 +115,7 @@ pub async fn run(
     let shared = Arc::new(Shared {
         recorder: Recorder::new(client.clone(), reporter.clone()),
         reporter,
-        secrets: Secrets::new(client.clone()),
+        secrets: Secrets::new(client.clone(), options.watch_secrets),
         http: http_client().map_err(Error::Http)?,
         client: client.clone(),
         options,
@@ -144,6 +145,8 @@ pub async fn run(
                 .default_backoff()
                 .inspect_ok(|event| waker.secret(event));
             drain(watched).await;
+        } else {
+            resync::run(&shared).await;
         }
     };
     let side_watches = async { future::join(drain(namespaces), secrets).await };

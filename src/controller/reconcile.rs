@@ -329,7 +329,7 @@ impl<K: Kind> Pass<K> {
         let Some(output) = ahead else { return Ok(()) };
         let existing = knowledge.references.outputs.get(&output.name);
         let written =
-            output::write(&self.shared().client, &self.owner, &self.owner_reference()?, &output, existing).await?;
+            output::write(&self.shared().secrets, &self.owner, &self.owner_reference()?, &output, existing).await?;
         knowledge.references.outputs.insert(output.name, written);
         Ok(())
     }
@@ -339,7 +339,7 @@ impl<K: Kind> Pass<K> {
         let Some(output) = self.spec().output(&self.situation(facts, knowledge, &self.status)) else { return Ok(()) };
         let reference = self.owner_reference()?;
         let existing = knowledge.references.outputs.get(&output.name);
-        output::write(&self.shared().client, &self.owner, &reference, &output, existing).await?;
+        output::write(&self.shared().secrets, &self.owner, &reference, &output, existing).await?;
         let former = output.replaces.as_ref().and_then(|name| Some((name, knowledge.references.outputs.get(name)?)));
         if let Some((name, former)) = former {
             output::remove(&self.shared().client, &self.owner, name, former).await?;

@@ -1,14 +1,15 @@
 //! Reads of Secrets, one at a time for each: a thousand users may take their password from one. Whoever asks while it is being
-//! read shares the next read, so that nobody gets what was so before there was reason to ask. Nothing is kept.
+//! read shares the next read, so that nobody gets what was so before there was reason to ask. No value is kept: only which version
+//! was read, where no watch tells of the next.
 
 use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,7 +17,10 @@ use std::{
 type Answer = Result<Option<Arc<Secret>>, Arc<kube::Error>>;
 
 /// Namespace and name.
-type Key = (String, String);
+pub(super) type Key = (String, String);
+
+/// The resourceVersion of a Secret, `None` when there is none.
+type Version = Option<String>;
 
 /// Reads Secrets.
 #[derive(Clone)]
@@ -24,6 +28,8 @@ pub(super) struct Secrets {
     client: Client,
     /// A `std` mutex: never held across an `.await`.
     lines: Arc<Mutex<HashMap<Key, Line>>>,
+    /// The version that all who refer to a Secret have seen or are woken for; `None` where Secrets are watched.
+    seen: Option<Arc<Mutex<HashMap<Key, Version>>>>,
 }
 
 /// The reads of one Secret.
@@ -36,8 +42,13 @@ struct Line {
 }
 
 impl Secrets {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, lines: Arc::default() }
+    pub(super) fn new(client: Client, are_watched: bool) -> Self {
+        Self { client, lines: Arc::default(), seen: (!are_watched).then(Arc::default) }
+    }
+
+    /// The Secrets of a namespace.
+    pub(super) fn of(&self, namespace: &str) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), namespace)
     }
 
     /// A Secret as it is now.
@@ -56,12 +67,50 @@ impl Secrets {
         if let Some(line) = self.lines().get_mut(&key) {
             line.next = None;
         }
-        let answer = Api::<Secret>::namespaced(self.client.clone(), &key.0).get_opt(&key.1).await;
+        let answer = self.of(&key.0).get_opt(&key.1).await;
         let mut lines = self.lines();
         if lines.get(&key).is_some_and(|line| line.next.is_none()) {
             lines.remove(&key);
         }
+        drop(lines);
+        if let (Ok(secret), Some(mut seen)) = (&answer, self.seen()) {
+            // A newer version than others have seen is news for them: the next look tells them.
+            seen.entry(key).or_insert_with(|| secret.as_ref().and_then(ResourceExt::resource_version));
+        }
         answer.map(|secret| secret.map(Arc::new)).map_err(Arc::new)
+    }
+
+    /// We wrote a Secret: that is news for nobody.
+    pub(super) fn wrote(&self, namespace: &str, name: &str, before: Option<&str>, after: Version) {
+        let Some(mut seen) = self.seen() else { return };
+        if let Some(version) = seen.get_mut(&(namespace.to_owned(), name.to_owned()))
+            && version.as_deref() == before
+        {
+            *version = after;
+        }
+    }
+
+    /// Looks at a Secret without reading its values. Gives whether it is another than was seen before.
+    ///
+    /// # Errors
+    /// Where Kubernetes does not answer or lets nobody read it.
+    pub(super) async fn is_news(&self, key: &Key) -> Result<bool, kube::Error> {
+        let secret = self.of(&key.0).get_metadata_opt(&key.1).await?;
+        let version = secret.and_then(|secret| secret.resource_version());
+        let Some(mut seen) = self.seen() else { return Ok(false) };
+        let before = seen.insert(key.clone(), version.clone());
+        Ok(before.is_some_and(|before| before != version))
+    }
+
+    /// Forgets Secrets that nobody refers to any more.
+    pub(super) fn keep(&self, referred: &BTreeSet<Key>) {
+        if let Some(mut seen) = self.seen() {
+            seen.retain(|key, _| referred.contains(key));
+        }
+    }
+
+    fn seen(&self) -> Option<MutexGuard<'_, HashMap<Key, Version>>> {
+        Some(self.seen.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn lines(&self) -> MutexGuard<'_, HashMap<Key, Line>> {
@@ -93,7 +142,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_asks_during_a_read_shares_the_next() {
         let (service, mut server) = mock::pair();
-        let secrets = Secrets::new(Client::new(service, "default"));
+        let secrets = Secrets::new(Client::new(service, "default"), false);
         let mut first = pin!(secrets.read("a", "one"));
         assert!(poll!(&mut first).is_pending());
         let mut later: futures::stream::FuturesUnordered<_> = (0..9).map(|_| secrets.read("a", "one")).collect();
@@ -103,18 +152,49 @@ mod tests {
         let ((), all) =
             futures::join!(answer(&mut server, "2"), async { (&mut later).map(version).collect::<Vec<_>>().await });
         assert_eq!(all, vec![Some("2".to_owned()); 9]);
-        assert!(secrets.lines().is_empty(), "nothing is kept");
+        assert!(secrets.lines().is_empty(), "no value is kept");
     }
 
     #[tokio::test]
     async fn a_read_that_its_asker_gave_up_does_not_hold_up_the_next() {
         let (service, mut server) = mock::pair();
-        let secrets = Secrets::new(Client::new(service, "default"));
+        let secrets = Secrets::new(Client::new(service, "default"), false);
         let mut first = Box::pin(secrets.read("a", "one"));
         let mut second = Box::pin(secrets.read("a", "one"));
         assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
         drop((first, second));
         let ((), read) = futures::join!(answer(&mut server, "1"), secrets.read("a", "one"));
         assert_eq!(version(read), Some("1".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_news_when_it_is_another_than_was_read_or_written() {
+        let (service, mut server) = mock::pair();
+        let secrets = Secrets::new(Client::new(service, "default"), false);
+        let key = ("a".to_owned(), "one".to_owned());
+        let ((), _) = futures::join!(answer(&mut server, "1"), secrets.read("a", "one"));
+        let mut look = async |version: &str| {
+            let ((), news) = futures::join!(answer(&mut server, version), secrets.is_news(&key));
+            news.unwrap()
+        };
+        assert!(!look("1").await && look("2").await && !look("2").await);
+        secrets.wrote("a", "one", Some("2"), Some("3".to_owned()));
+        assert!(!look("3").await, "our own write");
+        secrets.wrote("a", "one", Some("4"), Some("5".to_owned()));
+        assert!(look("5").await, "we wrote over something that others have not seen");
+        secrets.keep(&BTreeSet::new());
+        assert!(!look("6").await, "nobody has seen anything");
+    }
+
+    #[tokio::test]
+    async fn a_newer_version_that_one_has_read_is_news_for_the_others() {
+        let (service, mut server) = mock::pair();
+        let secrets = Secrets::new(Client::new(service, "default"), false);
+        for version in ["1", "2"] {
+            let ((), _) = futures::join!(answer(&mut server, version), secrets.read("a", "one"));
+        }
+        let key = ("a".to_owned(), "one".to_owned());
+        let ((), news) = futures::join!(answer(&mut server, "2"), secrets.is_news(&key));
+        assert!(news.unwrap());
     }
 }

@@ -115,14 +115,14 @@ impl Waker {
         self.on(
             event,
             |secret| format!("{:?}", secret.resource_version()),
-            |secret| {
-                let (namespace, name) = (secret.metadata.namespace.as_deref(), secret.name_any());
-                self.wake_in_namespace(namespace, |tenant: &Auth0Tenant| {
-                    tenant.spec.credentials.secret_ref.name == name
-                });
-                self.wake_referrers("Secret", namespace, &name);
-            },
+            |secret| self.secret_changed(secret.metadata.namespace.as_deref(), &secret.name_any()),
         );
+    }
+
+    /// Wakes all that refer to a Secret.
+    pub(super) fn secret_changed(&self, namespace: Option<&str>, name: &str) {
+        self.wake_in_namespace(namespace, |tenant: &Auth0Tenant| tenant.spec.credentials.secret_ref.name == name);
+        self.wake_referrers("Secret", namespace, name);
     }
 
     /// Wakes all that use a tenant.
