@@ -14,15 +14,13 @@ use support::{
     bench::Bench,
     cluster::Cluster,
     object::Object,
-    operator::{Operator, Settings},
+    operator::Operator,
     samples::{API, CONNECTION, TENANT, USER},
 };
-use tokio::sync::OnceCell;
 
 /// A set of samples whose tenant's log is read each second.
 async fn bench(name: &str) -> Bench {
-    static OPERATOR: OnceCell<Operator> = OnceCell::const_new();
-    OPERATOR.get_or_init(async || Operator::start(Cluster::shared().await, Settings::default()).await).await;
+    Operator::shared(Cluster::shared().await).await;
     let bench = Bench::new(name).await;
     set_up(&bench, json!({ "mode": "Log", "interval": "1s" })).await;
     bench
@@ -203,12 +201,39 @@ async fn a_tenant_that_is_suspended_is_asked_no_more_not_even_in_the_middle_of_a
     assert!(calls.len() <= 2, "the second was under way: {calls:?}");
     assert_eq!(bench.tenant.log_reads().await, reads);
 
-    bench.tenant.faults(json!([])).await;
     let api = bench.tenant.object("resource_servers", "identifier", &bench.samples.identifier()).await;
     bench.tenant.call(Method::PATCH, &path("resource-servers", &api["id"]), json!({ "token_lifetime": 60 })).await;
+    bench.history.until(API, "suspended", |api| api.reason() == "Suspended").await;
+    let before = bench.history.now();
     bench.patch(TENANT, &json!({ "spec": { "suspend": false } })).await;
-    let id = ("id", api["id"].as_str().unwrap());
-    until_again(&bench, "resource_servers", id, "/token_lifetime", &api["token_lifetime"]).await;
+    bench.history.since(before, API, "available", |api| api.reason() == "Available").await;
+    let looked_at = bench.tenant.object("resource_servers", "identifier", &bench.samples.identifier()).await;
+    assert_eq!(looked_at["token_lifetime"], api["token_lifetime"], "nothing is said of what was not looked at");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_is_told_once_and_shows_in_the_metrics() {
+    let bench = bench("deaf").await;
+    let down = json!([{ "method": "GET", "path": "^/api/v2/logs", "kind": "status", "status": 503 }]);
+    bench.tenant.faults(down).await;
+    let warnings = async || bench.events(TENANT).await.iter().filter(|event| *event == "Warning LogUnreadable").count();
+    bench.tenant.until("a warning", async || warnings().await > 0).await;
+    let lag = lag(&bench).await;
+    assert!(lag > Some(4.0), "{lag:?}");
+    until_read(&bench, 3).await;
+    assert_eq!(warnings().await, 1);
+
+    bench.tenant.faults(json!([])).await;
+    bench.tenant.until("the log is read again", async || self::lag(&bench).await < Some(3.0)).await;
+    bench.patch(TENANT, &json!({ "spec": { "driftDetection": { "mode": "Off" } } })).await;
+    bench.tenant.until("nobody reads the log", async || self::lag(&bench).await.is_none()).await;
+}
+
+/// What the metrics say of the tenant's log.
+async fn lag(bench: &Bench) -> Option<f64> {
+    let metrics = Operator::shared(Cluster::shared().await).await.get("/metrics").await;
+    let name = format!("auth0_operator_tenant_log_lag_seconds{{tenant=\"{}/default\"}} ", bench.namespace);
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).map(|lag| lag.parse().unwrap())
 }
 
 #[tokio::test]
@@ -224,6 +249,7 @@ async fn a_tenant_that_is_deleted_is_asked_no_more_though_nothing_held_it() {
     bench.tenant.forget_calls().await;
     until_read(&clock, 3).await;
     assert_eq!((bench.tenant.log_reads().await, bench.tenant.calls().await.len()), (0, 0));
+    assert_eq!(lag(&bench).await, None, "nor do the metrics show it");
 }
 
 #[tokio::test]

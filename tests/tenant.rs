@@ -32,10 +32,6 @@ impl Observe for Unobserved {
     fn called(&self, _method: &'static str, _endpoint: &str, _status: u16, _cause: Cause) {}
 
     fn waited(&self, _cause: Cause, _wait: Duration) {}
-
-    fn stands(&self, _queued: usize, _levels: &[(&'static str, f64)]) {}
-
-    fn heard(&self, _lag: Duration) {}
 }
 
 /// A tenant, and the operator's client for it.

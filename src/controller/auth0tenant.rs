@@ -191,6 +191,7 @@ async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0T
     let scopes = connected.tenant.scopes().await?;
     // The old client serves until here, where the new credentials are proven.
     if is_new {
+        shared.metrics.follow(format!("{namespace}/{name}"), connected.tenant.vitals());
         lookout::start(shared, tenant, &connected);
         shared.tenants.insert(tenant, connected, |uid| exists::<Auth0Tenant>(shared, uid));
         shared.waker.dependants_of(&namespace, &name);

@@ -108,8 +108,7 @@ pub(super) fn retry_after(reason: Reason, failures: u32, resync: Duration, watch
         }
         (_, Reason::CredentialsInvalid | Reason::ScopeMissing) => growing(60, 600),
         (_, Reason::TenantUnavailable | Reason::Retrying | Reason::RateLimited) => growing(1, 300),
-        // All that would change it wakes it.
-        (Class::Done | Class::Stalled, _) => Duration::from_secs(24 * 3600).mul_f64(1.0 - 0.2 * jitter()),
+        (Class::Stalled, _) => Duration::from_secs(24 * 3600).mul_f64(1.0 - 0.2 * jitter()),
         _ => resync.mul_f64(1.0 - 0.2 * jitter()),
     }
 }
@@ -149,7 +148,6 @@ mod tests {
         within(retry_after(Reason::CredentialsInvalid, 0, resync, true), 60, 60);
         within(retry_after(Reason::TenantUnavailable, 40, resync, true), 300, 300);
         within(retry_after(Reason::AlreadyExists, 0, resync, true), 69_000, 86_400);
-        within(retry_after(Reason::Available, 0, resync, true), 69_000, 86_400);
         within(retry_after(Reason::ReferenceNotFound, 0, resync, true), 480, 600);
     }
 }

@@ -6,18 +6,18 @@ use super::{
     context::Shared,
     kind::Kind,
     status::ready_reason,
+    survey::{AFTER_FAILURE, Swept, about, survey},
     tenants::{Connected, pin},
 };
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantSpec, Auth0User, DriftMode},
     plan::{Held, Managed, Need, ObjectKind, Read},
-    tenant::{Change, Error, Pace, Tail, jitter},
+    tenant::{Change, Error, Pace, Tail},
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
 use std::{
     collections::HashMap,
-    future::Future,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -28,14 +28,13 @@ use tokio::sync::{Notify, watch};
 
 /// Changes to one object often come in numbers: its resource is woken once, so long after the first.
 const DEBOUNCE: Duration = Duration::from_secs(1);
-/// After a sweep that could not look at everything, the next comes after so long, then after twice and three times so long.
-const AFTER_FAILURE: Duration = Duration::from_secs(60);
-/// So many sweeps in a row may fail at start before resources are looked at one by one all the same.
-const SURVEYS: u32 = 3;
 /// Without leave to read the log, everything is looked at so often.
 const SWEEP_WITHOUT_LOG: Duration = Duration::from_secs(300);
 /// Users and the clients of connections cost a call each, or one for 50; they are looked at every so many sweeps.
 const FULL_SWEEP_EVERY: u32 = 6;
+
+/// When so many readings of the log in a row came to nothing, people are told.
+const SILENT_READINGS: u32 = 4;
 
 const INTERVAL: Duration = Duration::from_secs(15);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
@@ -93,10 +92,10 @@ struct Lookout {
 /// How changes are looked for, as the Auth0Tenant says. One that is suspended is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
-    is_suspended: bool,
-    mode: DriftMode,
-    interval: Duration,
-    sweep_interval: Duration,
+    pub(super) is_suspended: bool,
+    pub(super) mode: DriftMode,
+    pub(super) interval: Duration,
+    pub(super) sweep_interval: Duration,
 }
 
 impl Settings {
@@ -117,23 +116,19 @@ impl Settings {
     }
 }
 
-/// What came of a look at everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Swept {
-    All,
-    /// The tenant did not answer for all of it.
-    Part,
-    /// The Auth0Tenant was suspended.
-    BrokenOff,
-}
-
 impl Lookout {
     /// Reads the log for ever.
     async fn follow_log(&self) {
         let mut tail = Tail::new(Timestamp::now());
         let mut settings = self.settings.clone();
+        let mut is_silence_told = false;
         loop {
             let Settings { mode, interval, .. } = *settings.borrow_and_update();
+            if mode != DriftMode::Log
+                && let Some(connected) = self.connected.upgrade()
+            {
+                connected.tenant.stop_listening();
+            }
             tokio::select! {
                 changed = settings.changed() => match changed {
                     Ok(()) => continue,
@@ -153,6 +148,9 @@ impl Lookout {
             match heard {
                 Ok(tidings) => {
                     self.lacks_log.store(false, Ordering::Relaxed);
+                    if std::mem::take(&mut is_silence_told) {
+                        tracing::info!(tenant = %self.tenant, "the tenant's log is read again");
+                    }
                     if tidings.needs_sweep {
                         self.sweep_asked.notify_one();
                     }
@@ -162,23 +160,50 @@ impl Lookout {
                         self.sweep_asked.notify_one();
                     }
                 }
-                Err(error) => tracing::debug!(tenant = %self.tenant, %error, "the log was not read"),
+                Err(error) => {
+                    tracing::debug!(tenant = %self.tenant, %error, "the log was not read");
+                    let is_long = tail.silent_for() > interval * SILENT_READINGS;
+                    if is_long && !std::mem::replace(&mut is_silence_told, true) {
+                        self.tell_of_silence(&error).await;
+                    }
+                }
             }
         }
     }
 
-    /// Looks at everything at start, then now and then, and when somebody asks.
+    async fn tell_of_silence(&self, error: &Error) {
+        tracing::warn!(tenant = %self.tenant, %error, "the tenant's log cannot be read");
+        let Some(tenant) = self.shared.stores.tenants.get(&self.tenant) else { return };
+        let message = format!(
+            "the tenant's log cannot be read ({error}), so what others change is taken back only when it can be again"
+        );
+        self.shared.event(&*tenant, true, "LogUnreadable", &message, None).await;
+    }
+
+    /// Looks at everything at start and after a suspension, then now and then, and when somebody asks.
     async fn look_at_all(&self) {
-        let mut failures = survey(self.settings.clone(), &self.sweep_asked, || self.sweep(Pace::Quick, true)).await;
-        if let Some(connected) = self.connected.upgrade() {
-            connected.surveyed();
+        loop {
+            let failures = survey(self.settings.clone(), &self.sweep_asked, || self.sweep(Pace::Quick, true)).await;
+            let Some(connected) = self.connected.upgrade() else { return };
+            connected.set_surveyed(true);
             self.shared.waker.dependants_of(self.tenant.namespace.as_deref().unwrap_or_default(), &self.tenant.name);
+            drop(connected);
+            self.sweep_until_suspended(failures).await;
+            let Some(connected) = self.connected.upgrade() else { return };
+            connected.set_surveyed(false);
         }
+    }
+
+    /// `failures`: how many sweeps in a row failed before.
+    async fn sweep_until_suspended(&self, mut failures: u32) {
         let mut settings = self.settings.clone();
         // Those that did all they had to do.
         let mut sweeps = 0_u32;
         loop {
             let Settings { is_suspended, mode, sweep_interval, .. } = *settings.borrow_and_update();
+            if is_suspended {
+                return;
+            }
             let lacks_log = mode == DriftMode::Log && self.lacks_log.load(Ordering::Relaxed);
             let interval = match failures {
                 0 if lacks_log => sweep_interval.min(SWEEP_WITHOUT_LOG),
@@ -191,7 +216,7 @@ impl Lookout {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
-                () = self.sweep_asked.notified(), if !is_suspended => true,
+                () = self.sweep_asked.notified() => true,
                 () = tokio::time::sleep(interval), if mode != DriftMode::Off => false,
             };
             let is_full = is_asked || lacks_log || failures > 0 || (sweeps + 1).is_multiple_of(FULL_SWEEP_EVERY);
@@ -303,40 +328,6 @@ impl Lookout {
     }
 }
 
-/// Sweeps until all was looked at once, or so much failed that nobody is to wait for it any longer: whoever is looked at before costs
-/// reads of its own. Gives how many sweeps failed since the last that did not.
-async fn survey<F: Future<Output = Swept>>(
-    mut settings: watch::Receiver<Settings>,
-    sweep_asked: &Notify,
-    sweep: impl Fn() -> F,
-) -> u32 {
-    for failures in 1..=SURVEYS {
-        let swept = loop {
-            // Without a sender there is no client either, and this task ends.
-            let _ = settings.wait_for(|settings| !settings.is_suspended).await;
-            match sweep().await {
-                Swept::BrokenOff => {}
-                swept => break swept,
-            }
-        };
-        if swept == Swept::All {
-            return 0;
-        }
-        if failures < SURVEYS {
-            tokio::select! {
-                () = sweep_asked.notified() => {}
-                () = tokio::time::sleep(about(AFTER_FAILURE.saturating_mul(failures))) => {}
-            }
-        }
-    }
-    SURVEYS
-}
-
-/// Sweeps of many operators and tenants do not come all at once.
-fn about(interval: Duration) -> Duration {
-    interval.mul_f64(0.9 + 0.2 * jitter())
-}
-
 /// What a resource has to do with its tenant.
 fn stake<K: Kind>(object: &K) -> Stake {
     let status = object.status().cloned().unwrap_or_default();
@@ -358,52 +349,4 @@ fn stake<K: Kind>(object: &K) -> Stake {
 /// Whether no hourly list shows it.
 fn is_costly(read: &Read) -> bool {
     matches!(read, Read::Get(ObjectKind::User, _) | Read::ConnectionClients(_))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::VecDeque;
-    use tokio::time::Instant;
-
-    fn settings(is_suspended: bool) -> Settings {
-        Settings { is_suspended, mode: DriftMode::Log, interval: INTERVAL, sweep_interval: SWEEP_INTERVAL }
-    }
-
-    /// How many sweeps failed, how many are left, and after how long, when sweeps end so.
-    async fn surveyed(ends: &[Swept], settings: watch::Receiver<Settings>) -> (u32, usize, Duration) {
-        let (ends, before) = (Mutex::new(ends.iter().copied().collect::<VecDeque<_>>()), Instant::now());
-        let failures =
-            survey(settings, &Notify::new(), || std::future::ready(ends.lock().unwrap().pop_front().unwrap())).await;
-        let left = ends.lock().unwrap().len();
-        (failures, left, before.elapsed())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn resources_wait_at_start_for_a_sweep_that_saw_all_or_for_three_that_failed() {
-        use Swept::{All, BrokenOff, Part};
-        for (ends, failures, waits) in [
-            (vec![All], 0, 0),
-            (vec![Part, All], 0, 1),
-            (vec![Part, Part, All], 0, 3),
-            (vec![Part, Part, Part], 3, 3),
-            (vec![BrokenOff, BrokenOff, BrokenOff, Part, All], 0, 1),
-        ] {
-            let (_sender, settings) = watch::channel(settings(false));
-            let (failed, left, waited) = surveyed(&ends, settings).await;
-            assert_eq!((failed, left), (failures, 0), "{ends:?}");
-            assert_eq!((waited.as_secs_f64() / AFTER_FAILURE.as_secs_f64()).round() as u32, waits, "{ends:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_suspended_tenant_is_looked_at_when_it_goes_on() {
-        let (sender, receiver) = watch::channel(settings(true));
-        let survey = surveyed(&[Swept::All], receiver);
-        tokio::pin!(survey);
-        let early = tokio::time::timeout(Duration::from_secs(86_400), &mut survey).await;
-        assert!(early.is_err(), "{early:?}");
-        sender.send_replace(settings(false));
-        assert_eq!(survey.await.0, 0);
-    }
 }

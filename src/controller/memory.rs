@@ -14,7 +14,7 @@ use kube::{
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// By uid of an object.
@@ -30,11 +30,18 @@ pub(super) struct Memory<Status> {
 }
 
 /// How often in a row the work on an object failed.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Failures {
+    since: Instant,
     count: u32,
     /// Whether the tenant or the way to it was the trouble, the last time.
     is_trouble: bool,
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self { since: Instant::now(), count: 0, is_trouble: false }
+    }
 }
 
 impl<Status> Default for Memory<Status> {
@@ -101,8 +108,14 @@ impl<Status: Clone + Default> Memory<Status> {
     pub(super) fn failed(&self, uid: &str, is_trouble: bool) -> u32 {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = failures.entry(uid.to_owned()).or_default();
-        *failures = Failures { count: failures.count + 1, is_trouble };
+        *failures = Failures { count: failures.count + 1, is_trouble, ..*failures };
         failures.count - 1
+    }
+
+    /// For how long the work has not succeeded, from the first time that this is asked or a failure was counted.
+    pub(super) fn failing_for(&self, uid: &str) -> Duration {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.entry(uid.to_owned()).or_default().since.elapsed()
     }
 
     /// Whether the last attempt ended in trouble with the tenant, so that the next is a repetition.

@@ -35,6 +35,7 @@ mod resync;
 mod secrets;
 mod status;
 mod stores;
+mod survey;
 mod tenants;
 mod tracker;
 mod turns;

@@ -32,6 +32,12 @@ use tokio::time::Instant;
 /// After so long a wait, a resource that nobody has looked at says that it waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// After so long a wait for something else in the cluster, a resource that nothing was said of says what it waits for.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What is as the spec says is called by whatever changes that, and after so long all the same.
+const SETTLED: Duration = Duration::from_secs(24 * 3600);
+
 /// Looks after one object. Fails only where Kubernetes does.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>) -> Result<Action, Stop> {
     if !context.shared.ready().await {
@@ -50,6 +56,10 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         Ok(Some(outcome)) => (outcome, None),
         Err(stop) => stop.outcome()?,
     };
+    if let Some(grace) = pass.grace(&outcome) {
+        let options = &pass.shared().options;
+        return Ok(Action::requeue(grace.min(retry_after(outcome.reason, 0, options.resync, options.watch_secrets))));
+    }
     Box::pin(pass.write_end(&outcome)).await?;
     pass.shared().metrics.pass_ended(&K::kind(&()), outcome.reason);
     if outcome.reason == Reason::Available
@@ -70,8 +80,10 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         pass.context.memory.failed(&pass.owner.uid, is_trouble)
     };
     let options = &pass.shared().options;
-    let wait =
-        asked_wait.unwrap_or_else(|| retry_after(outcome.reason, failures, options.resync, options.watch_secrets));
+    let wait = asked_wait.unwrap_or_else(|| match outcome.reason.class() {
+        Class::Done => SETTLED,
+        _ => retry_after(outcome.reason, failures, options.resync, options.watch_secrets),
+    });
     let correction = pass.context.memory.tracked(&pass.owner.uid, |tracker| tracker.due(Instant::now()));
     let wait = [pass.due_in, correction].into_iter().flatten().fold(wait, Duration::min);
     Ok(if options.no_requeues { Action::await_change() } else { Action::requeue(wait) })
@@ -237,6 +249,15 @@ impl<K: Kind> Pass<K> {
         verdicts.end(&Refusal::new(Reason::Pending, message), generation, Timestamp::now());
         self.write_status(false).await?;
         Ok(Action::await_change())
+    }
+
+    /// How much longer nothing is said of what the resource waits for: most likely that was applied together with it.
+    fn grace(&self, outcome: &Refusal) -> Option<Duration> {
+        let is_untold = conditions_of::<K>(&self.before).is_empty() && self.status == self.before;
+        if !is_untold || !outcome.reason.is_for_company() || self.is_forced() || self.is_ending() {
+            return None;
+        }
+        GRACE.checked_sub(self.context.memory.failing_for(&self.owner.uid)).filter(|grace| !grace.is_zero())
     }
 
     fn plan(&mut self, facts: &TenantFacts, knowledge: &Knowledge) -> Result<Plan, Refusal> {

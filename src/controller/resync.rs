@@ -3,10 +3,9 @@
 
 use super::{context::Shared, kind::Kind, secrets::Key};
 use crate::{
-    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User},
+    crd::{Auth0Api, Auth0Connection, Auth0User},
     plan::{Managed, Need},
 };
-use kube::ResourceExt;
 use std::collections::BTreeSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
@@ -42,12 +41,9 @@ async fn look(shared: &Shared, secret: &Key) {
     }
 }
 
-/// The Secrets that tenants and resources refer to.
+/// The Secrets that resources refer to. Those of Auth0Tenants, which are few, are read with them.
 fn referred(shared: &Shared) -> BTreeSet<Key> {
-    let credentials = |tenant: &Auth0Tenant| {
-        (tenant.namespace().unwrap_or_default(), tenant.spec.credentials.secret_ref.name.clone())
-    };
-    let mut secrets: BTreeSet<Key> = shared.stores.tenants.state().iter().map(|tenant| credentials(tenant)).collect();
+    let mut secrets = BTreeSet::new();
     add_referred::<Auth0Api>(shared, &mut secrets);
     add_referred::<Auth0Connection>(shared, &mut secrets);
     add_referred::<Auth0User>(shared, &mut secrets);

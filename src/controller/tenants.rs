@@ -55,9 +55,9 @@ impl Connected {
         let _ = self.lookout.set(task);
     }
 
-    /// Takes note that all that we hold in the tenant has been looked at once.
-    pub(super) fn surveyed(&self) {
-        self.is_surveyed.store(true, Ordering::Relaxed);
+    /// Takes note of whether all that we hold in the tenant has been looked at, at start and since it was suspended.
+    pub(super) fn set_surveyed(&self, is_surveyed: bool) {
+        self.is_surveyed.store(is_surveyed, Ordering::Relaxed);
     }
 
     /// Whether that is so.

@@ -111,6 +111,11 @@ impl Reason {
         }
     }
 
+    /// Waits for something else in the cluster, which is over at once where all is applied together.
+    pub fn is_for_company(self) -> bool {
+        matches!(self, Self::TenantNotReady | Self::ReferenceNotFound | Self::ReferenceNotReady | Self::SecretNotFound)
+    }
+
     /// Steps of our own work, which nobody needs an event for.
     pub fn is_step(self) -> bool {
         matches!(self, Self::Pending | Self::Creating | Self::Updating | Self::Deleting)

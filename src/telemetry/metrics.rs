@@ -1,23 +1,20 @@
 //! Counters and gauges, in Prometheus's words.
 
+use super::tenants::Tenants;
 use crate::{
     plan::Reason,
-    tenant::{Cause, Observe, Observer},
+    tenant::{Cause, Observe, Observer, Vitals},
 };
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
         counter::Counter,
         family::Family,
-        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::{Registry, Unit},
 };
-use std::{
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 /// All metrics of the operator.
 #[derive(Debug)]
@@ -25,9 +22,7 @@ pub struct Metrics {
     registry: Registry,
     calls: Family<Call, Counter>,
     waits: Family<ByCause, Histogram>,
-    queued: Family<Tenant, Gauge>,
-    levels: Family<Bucket, Gauge<f64, AtomicU64>>,
-    lag: Family<Tenant, Gauge<f64, AtomicU64>>,
+    tenants: Arc<Tenants>,
     passes: Family<Pass, Counter>,
     retries: Family<Kind, Counter>,
     ready: Family<Kind, Histogram>,
@@ -48,17 +43,6 @@ struct Call {
 struct ByCause {
     tenant: String,
     cause: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Tenant {
-    tenant: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Bucket {
-    tenant: String,
-    bucket: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -85,14 +69,8 @@ impl Default for Metrics {
         let waits = Family::new_with_constructor(seconds as fn() -> Histogram);
         let help = "Time that calls to tenants waited for leave";
         registry.register_with_unit("tenant_call_wait", help, Unit::Seconds, Family::clone(&waits));
-        let queued = Family::default();
-        registry.register("tenant_calls_queued", "Calls that wait for leave", Family::clone(&queued));
-        let levels = Family::default();
-        let help = "Calls that could be made at once, by bucket of the tenant's rate limit";
-        registry.register("tenant_bucket_level", help, Family::clone(&levels));
-        let lag = Family::default();
-        let help = "How far the reading of the tenant's log is behind its end";
-        registry.register_with_unit("tenant_log_lag", help, Unit::Seconds, Family::clone(&lag));
+        let tenants = Arc::<Tenants>::default();
+        registry.register_collector(Box::new(tenants.clone()));
         let passes = Family::default();
         registry.register("passes", "Passes over resources, by the reason they ended with", Family::clone(&passes));
         let retries = Family::default();
@@ -105,7 +83,7 @@ impl Default for Metrics {
         let drift_corrected = Family::default();
         let help = "Writes that took back what others changed";
         registry.register("drift_corrected", help, Family::clone(&drift_corrected));
-        Self { registry, calls, waits, queued, levels, lag, passes, retries, ready, drift_found, drift_corrected }
+        Self { registry, calls, waits, tenants, passes, retries, ready, drift_found, drift_corrected }
     }
 }
 
@@ -113,6 +91,11 @@ impl Metrics {
     /// Where a tenant's client tells of its calls; `tenant` is namespace and name of the Auth0Tenant.
     pub fn of_tenant(self: Arc<Self>, tenant: String) -> Observer {
         Arc::new(TenantMetrics { metrics: self, tenant })
+    }
+
+    /// Shows how the work with a tenant stands, for as long as there is work.
+    pub fn follow(&self, tenant: String, vitals: &Arc<Vitals>) {
+        self.tenants.follow(tenant, vitals);
     }
 
     /// A pass over a resource ended.
@@ -164,17 +147,5 @@ impl Observe for TenantMetrics {
     fn waited(&self, cause: Cause, wait: Duration) {
         let by = ByCause { tenant: self.tenant.clone(), cause: cause.word() };
         self.metrics.waits.get_or_create(&by).observe(wait.as_secs_f64());
-    }
-
-    fn stands(&self, queued: usize, levels: &[(&'static str, f64)]) {
-        let tenant = Tenant { tenant: self.tenant.clone() };
-        self.metrics.queued.get_or_create(&tenant).set(i64::try_from(queued).unwrap_or(i64::MAX));
-        for (bucket, level) in levels {
-            self.metrics.levels.get_or_create(&Bucket { tenant: self.tenant.clone(), bucket }).set(*level);
-        }
-    }
-
-    fn heard(&self, lag: Duration) {
-        self.metrics.lag.get_or_create(&Tenant { tenant: self.tenant.clone() }).set(lag.as_secs_f64());
     }
 }

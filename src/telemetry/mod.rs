@@ -2,6 +2,7 @@
 
 mod http;
 mod metrics;
+mod tenants;
 
 pub use http::serve;
 pub use metrics::Metrics;

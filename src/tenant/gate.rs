@@ -108,8 +108,9 @@ impl Gate {
 
     /// What we may take at once, by the group's word; nothing for buckets without a limit.
     pub(super) fn levels(&self) -> Vec<(&'static str, f64)> {
-        let state = self.state();
-        let levels = state.lanes.iter().filter_map(|(group, lane)| Some((*group, lane.bucket.level()?)));
+        let (mut state, now) = (self.state(), Instant::now());
+        let share = state.share;
+        let levels = state.lanes.iter_mut().filter_map(|(group, lane)| Some((*group, lane.bucket.level(share, now)?)));
         levels.map(|(group, level)| (group.map_or("all", Group::word), level)).collect()
     }
 

@@ -215,7 +215,11 @@ impl Bucket {
     }
 
     /// What we may take at once; `None` where nothing is limited.
-    pub(super) fn level(&self) -> Option<f64> {
+    pub(super) fn level(&mut self, share: f64, now: Instant) -> Option<f64> {
+        if self.closed_until.is_some_and(|until| until > now) {
+            return Some(0.0);
+        }
+        self.fill(share, now);
         match self.pace {
             Pace::Limited { tokens, .. } => Some(tokens),
             Pace::Unknown | Pace::Unlimited => None,
@@ -295,7 +299,7 @@ mod tests {
         let (mut bucket, now) = (Bucket::default(), Instant::now());
         bucket.learn(standing(50, 49, 1), None, 0, now);
         bucket.learn(standing(50, 3, 3), None, 2, now);
-        assert_eq!(bucket.level(), Some(1.0));
+        assert_eq!(bucket.level(0.8, now), Some(1.0));
     }
 
     #[tokio::test(start_paused = true)]

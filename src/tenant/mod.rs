@@ -22,6 +22,7 @@ mod sweep;
 mod tail;
 mod token;
 mod transport;
+mod vitals;
 
 pub use credentials::{Credentials, KeyError, PrivateKey};
 pub use error::{CONNECTION_DISABLED, Error, MANAGEMENT_CLIENT_DISABLED, is_password_error};
@@ -33,6 +34,7 @@ pub use sweep::Pace;
 pub use tail::{Tail, Tidings};
 pub use token::Scopes;
 pub use transport::{Observe, Observer, http_client};
+pub use vitals::Vitals;
 
 use crate::plan::{Body, Call, Fields, ObjectKind, Read, Target, TenantFacts, pointer, text};
 use error::Tried;
@@ -44,6 +46,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::Instant;
@@ -55,6 +58,7 @@ pub struct Tenant {
     transport: Transport,
     inventory: Inventory,
     redactor: Redactor,
+    vitals: Arc<Vitals>,
 }
 
 /// What a read or a write brought.
@@ -100,12 +104,18 @@ impl Tenant {
         let base = facts.endpoint.clone().unwrap_or_else(|| format!("https://{}", facts.domain));
         let base = base.trim_end_matches('/').to_owned();
         let transport = Transport::new(http, base, &facts, credentials, observe);
-        Self { facts, transport, inventory: Inventory::default(), redactor: Redactor::default() }
+        let vitals = Arc::new(Vitals::new(transport.gate().clone()));
+        Self { facts, transport, inventory: Inventory::default(), redactor: Redactor::default(), vitals }
     }
 
     /// Names of this tenant.
     pub fn facts(&self) -> &TenantFacts {
         &self.facts
+    }
+
+    /// How the work with it stands.
+    pub fn vitals(&self) -> &Arc<Vitals> {
+        &self.vitals
     }
 
     /// The scopes that the operator's client has. Fetches a token when there is none.

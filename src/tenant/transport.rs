@@ -30,12 +30,6 @@ pub trait Observe: Send + Sync {
 
     /// A call waited so long for leave.
     fn waited(&self, cause: Cause, wait: Duration);
-
-    /// So many calls wait, and so many could be made at once, by the name of each limited bucket.
-    fn stands(&self, queued: usize, levels: &[(&'static str, f64)]);
-
-    /// The tenant's log was read, and so far behind its end the reading stopped.
-    fn heard(&self, lag: Duration);
 }
 
 /// What is told of exchanges, shared by all of one tenant.
@@ -104,12 +98,8 @@ impl Transport {
         }
     }
 
-    pub(super) fn gate(&self) -> &Gate {
+    pub(super) fn gate(&self) -> &Arc<Gate> {
         &self.gate
-    }
-
-    pub(super) fn observer(&self) -> &dyn Observe {
-        &*self.observe
     }
 
     pub(super) fn nonces(&self) -> &Nonces {
@@ -167,7 +157,6 @@ impl Transport {
         let asked = Instant::now();
         let ticket = self.gate.enter(group, request.asker).await;
         self.observe.waited(request.asker.cause, asked.elapsed());
-        self.observe.stands(self.gate.queued(), &self.gate.levels());
         let path: Vec<String> =
             request.path.iter().map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
         let url = format!("{}/api/v2/{}", self.base, path.join("/"));

@@ -43,10 +43,6 @@ impl Observe for Writes {
     }
 
     fn waited(&self, _cause: Cause, _wait: Duration) {}
-
-    fn stands(&self, _queued: usize, _levels: &[(&'static str, f64)]) {}
-
-    fn heard(&self, _lag: Duration) {}
 }
 
 /// Why a pass ended early.
