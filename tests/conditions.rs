@@ -301,7 +301,7 @@ async fn an_outage_and_bad_credentials_never_take_away_ready() {
 #[tokio::test]
 async fn within_the_rate_of_the_smallest_plan_all_is_made_once() {
     let bench = Bench::new("free-plan").await;
-    Operator::shared(bench.cluster).await;
+    let operator = Operator::shared(bench.cluster).await;
     bench.tenant.rate("free").await;
     let more = ["Auth0Api/one", "Auth0Api/two"];
     for key in more {
@@ -315,6 +315,15 @@ async fn within_the_rate_of_the_smallest_plan_all_is_made_once() {
     let made = bench.tenant.added().await;
     let counts = ["resource_servers", "clients", "client_grants"].map(|kind| made[kind].as_array().unwrap().len());
     assert_eq!(counts, [more.len() + 1; 3], "{made}");
+
+    let metrics = operator.get("/metrics").await;
+    let gauge = |name: &str, labels: &str| {
+        let name = format!("auth0_operator_tenant_{name}{{tenant=\"{}/default\"{labels}}} ", bench.namespace);
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        value.unwrap_or_else(|| panic!("no {name} in\n{metrics}")).parse::<f64>().unwrap()
+    };
+    assert!((0.0..=2.0).contains(&gauge("bucket_level", ",bucket=\"all\"")));
+    assert_eq!(gauge("calls_queued", ""), 0.0);
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use super::{
     context::Shared,
     dereference::{secret, value},
+    detection::Detection,
     error::{Stop, retry_after},
     holds::{Settled, Surroundings},
     kind::{Kind, Watched},
-    lookout::{self, Settings},
+    lookout,
     memory::Memory,
     pass::MANAGER,
     status::{Verdicts, is_transition},
@@ -145,7 +146,7 @@ async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0T
     let (namespace, name) = (tenant.namespace().unwrap_or_default(), tenant.name_any());
     let spec = &tenant.spec;
     if let Some(connected) = shared.tenants.get(tenant) {
-        connected.set(Settings::of(spec));
+        connected.set(Detection::of(spec));
     }
     if let Some(objection) = shared.options.objection(&spec.domain, spec.endpoint.as_deref()) {
         shared.tenants.remove(tenant);
@@ -179,7 +180,7 @@ async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0T
     let connected = at_hand.unwrap_or_else(|| {
         let observer = shared.metrics.clone().of_tenant(format!("{namespace}/{name}"));
         let tenant = Tenant::new(facts, credentials.clone(), shared.http.clone(), observer);
-        Arc::new(Connected::new(tenant, credentials, Settings::of(spec)))
+        Arc::new(Connected::new(tenant, credentials, Detection::of(spec)))
     });
     connected.tenant.set_share(spec.rate_limit.as_ref().and_then(|limit| limit.share).unwrap_or(DEFAULT_SHARE));
     if is_forced {

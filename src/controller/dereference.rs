@@ -134,7 +134,7 @@ async fn make_password(
     let password = SecretString::from(password);
     let data = [(PASSWORD_KEY.to_owned(), password.clone())].into();
     let made = Output { name: name.to_owned(), data, ..Default::default() };
-    output::write(&shared.secrets, of.owner, &of.reference, &made, existing).await?;
+    output::write(&shared.client, of.owner, &of.reference, &made, existing).await?;
     Ok(password)
 }
 

@@ -4,17 +4,18 @@
 use super::{
     concern::{Changes, Stake},
     context::Shared,
+    detection::Detection,
     kind::Kind,
     status::ready_reason,
     survey::{AFTER_FAILURE, Swept, about, survey},
     tenants::{Connected, pin},
 };
 use crate::{
-    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0TenantSpec, Auth0User, DriftMode},
+    crd::{Auth0Api, Auth0Connection, Auth0Tenant, Auth0User, DriftMode},
     plan::{Held, Managed, Need, ObjectKind, Read},
     tenant::{Change, Error, Pace, Tail},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::{ResourceExt, core::object::HasStatus, runtime::reflector::ObjectRef};
 use std::{
     collections::HashMap,
@@ -36,9 +37,6 @@ const FULL_SWEEP_EVERY: u32 = 6;
 /// When so many readings of the log in a row came to nothing, people are told.
 const SILENT_READINGS: u32 = 4;
 
-const INTERVAL: Duration = Duration::from_secs(15);
-const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
-
 /// Starts to look out. It ends with the client of the tenant, or with the operator.
 pub(super) fn start(shared: &Arc<Shared>, tenant: &Auth0Tenant, connected: &Arc<Connected>) {
     let lookout = Lookout {
@@ -46,7 +44,7 @@ pub(super) fn start(shared: &Arc<Shared>, tenant: &Auth0Tenant, connected: &Arc<
         tenant: ObjectRef::from_obj(tenant),
         connected: Arc::downgrade(connected),
         sweep_asked: connected.sweep_asked(),
-        settings: connected.settings(),
+        detection: connected.detection(),
         lacks_log: AtomicBool::new(false),
     };
     let shutdown = shared.shutdown.clone();
@@ -84,53 +82,28 @@ struct Lookout {
     /// Weak: the client that everybody uses owns this task.
     connected: Weak<Connected>,
     sweep_asked: Arc<Notify>,
-    settings: watch::Receiver<Settings>,
+    detection: watch::Receiver<Detection>,
     /// Whether the operator's client may not read the log.
     lacks_log: AtomicBool,
-}
-
-/// How changes are looked for, as the Auth0Tenant says. One that is suspended is not looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Settings {
-    pub(super) is_suspended: bool,
-    pub(super) mode: DriftMode,
-    pub(super) interval: Duration,
-    pub(super) sweep_interval: Duration,
-}
-
-impl Settings {
-    pub(super) fn of(tenant: &Auth0TenantSpec) -> Self {
-        let detection = tenant.drift_detection.clone().unwrap_or_default();
-        let duration = |text: Option<String>, default: Duration| {
-            // The schema lets only durations through.
-            let written = text.and_then(|text| text.parse::<SignedDuration>().ok());
-            written.and_then(|written| Duration::try_from(written).ok()).unwrap_or(default)
-        };
-        let is_suspended = tenant.suspend == Some(true);
-        Self {
-            is_suspended,
-            mode: if is_suspended { DriftMode::Off } else { detection.mode.unwrap_or_default() },
-            interval: duration(detection.interval, INTERVAL),
-            sweep_interval: duration(detection.sweep_interval, SWEEP_INTERVAL),
-        }
-    }
 }
 
 impl Lookout {
     /// Reads the log for ever.
     async fn follow_log(&self) {
         let mut tail = Tail::new(Timestamp::now());
-        let mut settings = self.settings.clone();
-        let mut is_silence_told = false;
+        let mut detection = self.detection.clone();
+        let mut failures = 0_u32;
         loop {
-            let Settings { mode, interval, .. } = *settings.borrow_and_update();
-            if mode != DriftMode::Log
-                && let Some(connected) = self.connected.upgrade()
-            {
-                connected.tenant.stop_listening();
+            let Detection { is_suspended, mode, interval, .. } = *detection.borrow_and_update();
+            if is_suspended {
+                // Everything is looked at when it goes on, as at start.
+                tail = Tail::new(Timestamp::now());
+            }
+            if let Some(connected) = self.connected.upgrade() {
+                connected.tenant.follows_log(mode == DriftMode::Log && !self.lacks_log.load(Ordering::Relaxed));
             }
             tokio::select! {
-                changed = settings.changed() => match changed {
+                changed = detection.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
@@ -144,11 +117,10 @@ impl Lookout {
             };
             self.spread_word(&connected, &changes);
             let Some(heard) = heard else { continue };
-            connected.heard(heard.is_ok());
             match heard {
                 Ok(tidings) => {
                     self.lacks_log.store(false, Ordering::Relaxed);
-                    if std::mem::take(&mut is_silence_told) {
+                    if std::mem::take(&mut failures) >= SILENT_READINGS {
                         tracing::info!(tenant = %self.tenant, "the tenant's log is read again");
                     }
                     if tidings.needs_sweep {
@@ -156,14 +128,15 @@ impl Lookout {
                     }
                 }
                 Err(Error::ScopeMissing(_)) => {
+                    connected.tenant.follows_log(false);
                     if !self.lacks_log.swap(true, Ordering::Relaxed) {
                         self.sweep_asked.notify_one();
                     }
                 }
                 Err(error) => {
                     tracing::debug!(tenant = %self.tenant, %error, "the log was not read");
-                    let is_long = tail.silent_for() > interval * SILENT_READINGS;
-                    if is_long && !std::mem::replace(&mut is_silence_told, true) {
+                    failures = failures.saturating_add(1);
+                    if failures == SILENT_READINGS {
                         self.tell_of_silence(&error).await;
                     }
                 }
@@ -175,7 +148,7 @@ impl Lookout {
         tracing::warn!(tenant = %self.tenant, %error, "the tenant's log cannot be read");
         let Some(tenant) = self.shared.stores.tenants.get(&self.tenant) else { return };
         let message = format!(
-            "the tenant's log cannot be read ({error}), so what others change is taken back only when it can be again"
+            "the tenant's log cannot be read ({error}); what others change is found when it can be again, or by the next sweep"
         );
         self.shared.event(&*tenant, true, "LogUnreadable", &message, None).await;
     }
@@ -183,7 +156,7 @@ impl Lookout {
     /// Looks at everything at start and after a suspension, then now and then, and when somebody asks.
     async fn look_at_all(&self) {
         loop {
-            let failures = survey(self.settings.clone(), &self.sweep_asked, || self.sweep(Pace::Quick, true)).await;
+            let failures = survey(self.detection.clone(), &self.sweep_asked, || self.sweep(Pace::Quick, true)).await;
             let Some(connected) = self.connected.upgrade() else { return };
             connected.set_surveyed(true);
             self.shared.waker.dependants_of(self.tenant.namespace.as_deref().unwrap_or_default(), &self.tenant.name);
@@ -196,11 +169,11 @@ impl Lookout {
 
     /// `failures`: how many sweeps in a row failed before.
     async fn sweep_until_suspended(&self, mut failures: u32) {
-        let mut settings = self.settings.clone();
+        let mut detection = self.detection.clone();
         // Those that did all they had to do.
         let mut sweeps = 0_u32;
         loop {
-            let Settings { is_suspended, mode, sweep_interval, .. } = *settings.borrow_and_update();
+            let Detection { is_suspended, mode, sweep_interval, .. } = *detection.borrow_and_update();
             if is_suspended {
                 return;
             }
@@ -212,7 +185,7 @@ impl Lookout {
             };
             let interval = about(interval);
             let is_asked = tokio::select! {
-                changed = settings.changed() => match changed {
+                changed = detection.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
@@ -222,7 +195,8 @@ impl Lookout {
             let is_full = is_asked || lacks_log || failures > 0 || (sweeps + 1).is_multiple_of(FULL_SWEEP_EVERY);
             match self.sweep(if is_asked { Pace::Quick } else { Pace::Spread }, is_full).await {
                 Swept::All => (sweeps, failures) = (sweeps + 1, 0),
-                Swept::Part | Swept::BrokenOff => failures += 1,
+                Swept::Part => failures += 1,
+                Swept::BrokenOff => return,
             }
         }
     }
@@ -258,7 +232,7 @@ impl Lookout {
     /// Ends when the Auth0Tenant is suspended: what is under way is broken off then, and what it found until then counts.
     async fn suspended(&self) {
         // Without a sender there is no client either, and this task ends.
-        let _ = self.settings.clone().wait_for(|settings| settings.is_suspended).await;
+        let _ = self.detection.clone().wait_for(|detection| detection.is_suspended).await;
     }
 
     /// Spoils what changes say is no longer so, and wakes whom they concern.

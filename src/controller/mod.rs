@@ -15,6 +15,7 @@ mod brake;
 mod concern;
 mod context;
 mod dereference;
+mod detection;
 mod drift;
 mod error;
 mod finalizers;

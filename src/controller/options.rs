@@ -16,7 +16,8 @@ pub struct Options {
     /// Address of /metrics, /healthz and /readyz
     #[arg(long, env = "AUTH0_OPERATOR_HTTP_ADDRESS", default_value = "0.0.0.0:8080")]
     pub http_address: SocketAddr,
-    /// How often Secrets that are not watched are looked at, and tenants and resources that wait for something
+    /// How often Secrets that are not watched are looked at, and tenants and resources that wait for something; resources that
+    /// are Ready, each sixth time
     #[arg(long, env = "AUTH0_OPERATOR_RESYNC", default_value = "10m", value_name = "DURATION", value_parser = duration)]
     pub resync: Duration,
     /// Watch Secrets, so that a change of one is seen at once (needs list and watch on Secrets)

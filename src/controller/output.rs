@@ -10,17 +10,17 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-use super::{error::Stop, secrets::Secrets};
+use super::error::Stop;
 
 /// Makes the Secret as wanted; writes only what changed, and never over a Secret that is not ours. Gives it as it is then.
 pub(super) async fn write(
-    secrets: &Secrets,
+    client: &Client,
     owner: &Owner,
     reference: &OwnerReference,
     output: &Output,
     existing: Option<&ExistingOutput>,
 ) -> Result<ExistingOutput, Stop> {
-    let api = secrets.of(&owner.namespace);
+    let secrets = Api::<Secret>::namespaced(client.clone(), &owner.namespace);
     let data =
         || output.data.iter().map(|(key, value)| (key.clone(), ByteString(value.expose_secret().as_bytes().to_vec())));
     let Some(existing) = existing else {
@@ -34,17 +34,14 @@ pub(super) async fn write(
             type_: Some("Opaque".to_owned()),
             ..Default::default()
         };
-        return match api.create(&PostParams::default(), &secret).await {
-            Ok(made) => {
-                secrets.wrote(&owner.namespace, &output.name, None, made.resource_version());
-                Ok(ExistingOutput {
-                    owned: true,
-                    inherited: false,
-                    resource_version: made.resource_version(),
-                    created: made.creation_timestamp().map(|created| created.0),
-                    data: output.data.clone(),
-                })
-            }
+        return match secrets.create(&PostParams::default(), &secret).await {
+            Ok(made) => Ok(ExistingOutput {
+                owned: true,
+                inherited: false,
+                resource_version: made.resource_version(),
+                created: made.creation_timestamp().map(|created| created.0),
+                data: output.data.clone(),
+            }),
             Err(kube::Error::Api(status)) if status.is_already_exists() => Err(not_owned(&output.name).into()),
             Err(error) => Err(error.into()),
         };
@@ -69,9 +66,7 @@ pub(super) async fn write(
         if existing.inherited {
             patch["metadata"]["ownerReferences"] = json!([reference]);
         }
-        let patched = api.patch(&output.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
-        let before = existing.resource_version.as_deref();
-        secrets.wrote(&owner.namespace, &output.name, before, patched.resource_version());
+        let patched = secrets.patch(&output.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
         written.resource_version = patched.resource_version();
         written.inherited = false;
         written.data.extend(output.data.clone());

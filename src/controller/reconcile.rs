@@ -35,8 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// After so long a wait for something else in the cluster, a resource that nothing was said of says what it waits for.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What is as the spec says is called by whatever changes that, and after so long all the same.
-const SETTLED: Duration = Duration::from_secs(24 * 3600);
+/// What is as the spec says is called by whatever changes that; all the same, it is looked at each so many times `--resync`.
+const SETTLED: u32 = 6;
 
 /// Looks after one object. Fails only where Kubernetes does.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>) -> Result<Action, Stop> {
@@ -57,8 +57,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         Err(stop) => stop.outcome()?,
     };
     if let Some(grace) = pass.grace(&outcome) {
-        let options = &pass.shared().options;
-        return Ok(Action::requeue(grace.min(retry_after(outcome.reason, 0, options.resync, options.watch_secrets))));
+        return Ok(Action::requeue(grace));
     }
     Box::pin(pass.write_end(&outcome)).await?;
     pass.shared().metrics.pass_ended(&K::kind(&()), outcome.reason);
@@ -70,7 +69,8 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         let time = Duration::try_from(Timestamp::now().duration_since(created.0)).unwrap_or_default();
         pass.shared().metrics.ready_after(&K::kind(&()), time);
     }
-    let failures = if outcome.reason.class() == Class::Done {
+    let is_done = outcome.reason.class() == Class::Done;
+    let failures = if is_done {
         pass.context.memory.succeeded(&pass.owner.uid);
         0
     } else {
@@ -80,12 +80,10 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         pass.context.memory.failed(&pass.owner.uid, is_trouble)
     };
     let options = &pass.shared().options;
-    let wait = asked_wait.unwrap_or_else(|| match outcome.reason.class() {
-        Class::Done => SETTLED,
-        _ => retry_after(outcome.reason, failures, options.resync, options.watch_secrets),
-    });
+    let resync = if is_done { options.resync * SETTLED } else { options.resync };
+    let wait = asked_wait.unwrap_or_else(|| retry_after(outcome.reason, failures, resync, options.watch_secrets));
     let correction = pass.context.memory.tracked(&pass.owner.uid, |tracker| tracker.due(Instant::now()));
-    let wait = [pass.due_in, correction].into_iter().flatten().fold(wait, Duration::min);
+    let wait = [pass.due_in, correction.filter(|_| is_done)].into_iter().flatten().fold(wait, Duration::min);
     Ok(if options.no_requeues { Action::await_change() } else { Action::requeue(wait) })
 }
 
@@ -251,13 +249,17 @@ impl<K: Kind> Pass<K> {
         Ok(Action::await_change())
     }
 
-    /// How much longer nothing is said of what the resource waits for: most likely that was applied together with it.
+    /// When to look again without a word of what the resource waits for: most likely that was applied together with it.
     fn grace(&self, outcome: &Refusal) -> Option<Duration> {
+        let options = &self.shared().options;
         let is_untold = conditions_of::<K>(&self.before).is_empty() && self.status == self.before;
-        if !is_untold || !outcome.reason.is_for_company() || self.is_forced() || self.is_ending() {
+        let is_asked = self.is_forced() || self.is_ending() || options.no_requeues;
+        if !is_untold || is_asked || !outcome.reason.is_for_company() {
             return None;
         }
-        GRACE.checked_sub(self.context.memory.failing_for(&self.owner.uid)).filter(|grace| !grace.is_zero())
+        let left =
+            GRACE.checked_sub(self.context.memory.failing_for(&self.owner.uid)).filter(|left| !left.is_zero())?;
+        Some(left.min(retry_after(outcome.reason, 0, options.resync, options.watch_secrets)))
     }
 
     fn plan(&mut self, facts: &TenantFacts, knowledge: &Knowledge) -> Result<Plan, Refusal> {
@@ -350,7 +352,7 @@ impl<K: Kind> Pass<K> {
         let Some(output) = ahead else { return Ok(()) };
         let existing = knowledge.references.outputs.get(&output.name);
         let written =
-            output::write(&self.shared().secrets, &self.owner, &self.owner_reference()?, &output, existing).await?;
+            output::write(&self.shared().client, &self.owner, &self.owner_reference()?, &output, existing).await?;
         knowledge.references.outputs.insert(output.name, written);
         Ok(())
     }
@@ -360,7 +362,7 @@ impl<K: Kind> Pass<K> {
         let Some(output) = self.spec().output(&self.situation(facts, knowledge, &self.status)) else { return Ok(()) };
         let reference = self.owner_reference()?;
         let existing = knowledge.references.outputs.get(&output.name);
-        output::write(&self.shared().secrets, &self.owner, &reference, &output, existing).await?;
+        output::write(&self.shared().client, &self.owner, &reference, &output, existing).await?;
         let former = output.replaces.as_ref().and_then(|name| Some((name, knowledge.references.outputs.get(name)?)));
         if let Some((name, former)) = former {
             output::remove(&self.shared().client, &self.owner, name, former).await?;

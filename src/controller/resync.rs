@@ -53,10 +53,7 @@ fn referred(shared: &Shared) -> BTreeSet<Key> {
 fn add_referred<K: Kind>(shared: &Shared, secrets: &mut BTreeSet<Key>) {
     for object in K::store(&shared.stores).state() {
         let owner = object.owner("");
-        for need in object.spec().needs(&owner) {
-            if let Need::Secret { name, .. } | Need::GeneratedPassword { name, .. } | Need::Output(name) = need {
-                secrets.insert((owner.namespace.clone(), name));
-            }
-        }
+        let needs = object.spec().needs(&owner);
+        secrets.extend(needs.iter().filter_map(Need::secret).map(|name| (owner.namespace.clone(), name.to_owned())));
     }
 }

@@ -1,6 +1,6 @@
 //! The first look at everything in a tenant, and when the next comes.
 
-use super::lookout::Settings;
+use super::detection::Detection;
 use crate::tenant::jitter;
 use std::{future::Future, time::Duration};
 use tokio::sync::{Notify, watch};
@@ -23,14 +23,14 @@ pub(super) enum Swept {
 /// Sweeps until all was looked at once, or so much failed that nobody is to wait for it any longer: whoever is looked at before costs
 /// reads of its own. Gives how many sweeps failed since the last that did not.
 pub(super) async fn survey<F: Future<Output = Swept>>(
-    mut settings: watch::Receiver<Settings>,
+    mut detection: watch::Receiver<Detection>,
     sweep_asked: &Notify,
     sweep: impl Fn() -> F,
 ) -> u32 {
     for failures in 1..=SURVEYS {
         let swept = loop {
             // Without a sender there is no client either, and this task ends.
-            let _ = settings.wait_for(|settings| !settings.is_suspended).await;
+            let _ = detection.wait_for(|detection| !detection.is_suspended).await;
             match sweep().await {
                 Swept::BrokenOff => {}
                 swept => break swept,
@@ -61,8 +61,8 @@ mod tests {
     use std::{collections::VecDeque, sync::Mutex};
     use tokio::time::Instant;
 
-    fn settings(is_suspended: bool) -> Settings {
-        Settings { is_suspended, ..Settings::of(&tenant()) }
+    fn detection(is_suspended: bool) -> Detection {
+        Detection { is_suspended, ..Detection::of(&tenant()) }
     }
 
     fn tenant() -> Auth0TenantSpec {
@@ -70,10 +70,10 @@ mod tests {
     }
 
     /// How many sweeps failed, how many are left, and after how long, when sweeps end so.
-    async fn surveyed(ends: &[Swept], settings: watch::Receiver<Settings>) -> (u32, usize, Duration) {
+    async fn surveyed(ends: &[Swept], detection: watch::Receiver<Detection>) -> (u32, usize, Duration) {
         let (ends, before) = (Mutex::new(ends.iter().copied().collect::<VecDeque<_>>()), Instant::now());
         let failures =
-            survey(settings, &Notify::new(), || std::future::ready(ends.lock().unwrap().pop_front().unwrap())).await;
+            survey(detection, &Notify::new(), || std::future::ready(ends.lock().unwrap().pop_front().unwrap())).await;
         let left = ends.lock().unwrap().len();
         (failures, left, before.elapsed())
     }
@@ -88,8 +88,8 @@ mod tests {
             (vec![Part, Part, Part], 3, 3),
             (vec![BrokenOff, BrokenOff, BrokenOff, Part, All], 0, 1),
         ] {
-            let (_sender, settings) = watch::channel(settings(false));
-            let (failed, left, waited) = surveyed(&ends, settings).await;
+            let (_sender, detection) = watch::channel(detection(false));
+            let (failed, left, waited) = surveyed(&ends, detection).await;
             assert_eq!((failed, left), (failures, 0), "{ends:?}");
             assert_eq!((waited.as_secs_f64() / AFTER_FAILURE.as_secs_f64()).round() as u32, waits, "{ends:?}");
         }
@@ -97,12 +97,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_suspended_tenant_is_looked_at_when_it_goes_on() {
-        let (sender, receiver) = watch::channel(settings(true));
+        let (sender, receiver) = watch::channel(detection(true));
         let survey = surveyed(&[Swept::All], receiver);
         tokio::pin!(survey);
         let early = tokio::time::timeout(Duration::from_secs(86_400), &mut survey).await;
         assert!(early.is_err(), "{early:?}");
-        sender.send_replace(settings(false));
+        sender.send_replace(detection(false));
         assert_eq!(survey.await.0, 0);
     }
 }

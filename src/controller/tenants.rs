@@ -1,6 +1,6 @@
 //! The tenants that can be talked to, and what keeps deletions in them slow.
 
-use super::{brake::Brake, lookout::Settings};
+use super::{brake::Brake, detection::Detection};
 use crate::{
     crd::{Auth0Tenant, Auth0TenantSpec, TenantDeletionPolicy, TenantPin},
     plan::TenantFacts,
@@ -31,21 +31,18 @@ pub(super) struct Connected {
     pub(super) credentials: Credentials,
     is_surveyed: AtomicBool,
     sweep_asked: Arc<Notify>,
-    settings: watch::Sender<Settings>,
-    /// When the log was last read to its end without trouble.
-    heard: Mutex<Option<Instant>>,
+    detection: watch::Sender<Detection>,
     lookout: OnceLock<AbortHandle>,
 }
 
 impl Connected {
-    pub(super) fn new(tenant: Tenant, credentials: Credentials, settings: Settings) -> Self {
+    pub(super) fn new(tenant: Tenant, credentials: Credentials, detection: Detection) -> Self {
         Self {
             tenant,
             credentials,
             is_surveyed: AtomicBool::new(false),
             sweep_asked: Arc::default(),
-            settings: watch::Sender::new(settings),
-            heard: Mutex::default(),
+            detection: watch::Sender::new(detection),
             lookout: OnceLock::new(),
         }
     }
@@ -66,25 +63,18 @@ impl Connected {
     }
 
     /// How changes are looked for from now on.
-    pub(super) fn set(&self, settings: Settings) {
-        self.settings.send_if_modified(|current| std::mem::replace(current, settings) != settings);
+    pub(super) fn set(&self, detection: Detection) {
+        self.detection.send_if_modified(|current| std::mem::replace(current, detection) != detection);
     }
 
     /// Follows how changes are looked for.
-    pub(super) fn settings(&self) -> watch::Receiver<Settings> {
-        self.settings.subscribe()
-    }
-
-    /// Takes note of whether the log could be read.
-    pub(super) fn heard(&self, is_read: bool) {
-        let now = is_read.then(Instant::now);
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    pub(super) fn detection(&self) -> watch::Receiver<Detection> {
+        self.detection.subscribe()
     }
 
     /// Whether the tenant's log is read often enough, so that what is known is hardly older than that.
     pub(super) fn is_followed(&self) -> bool {
-        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.is_some_and(|heard| heard.elapsed() < FOLLOWED)
+        self.tenant.vitals().has_heard_within(FOLLOWED)
     }
 
     /// Nobody is to use it any more. A sweep under way would go on beside the one of its successor.

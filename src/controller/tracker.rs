@@ -137,11 +137,11 @@ impl Tracker {
         !changes.is_empty() && changes.iter().all(|path| self.track(call, path).is_some_and(|track| track.unmet > 0))
     }
 
-    /// How long until the next correction that waits.
+    /// How long until the next correction that waits, or until a contest is over.
     pub(super) fn due(&self, now: Instant) -> Option<Duration> {
-        let waiting = self.tracks.values().filter_map(|track| track.contest.as_ref());
-        let waiting = waiting.filter(|contest| contest.right_since.is_none() && contest.next > now);
-        waiting.map(|contest| contest.next.saturating_duration_since(now)).min()
+        let contests = self.tracks.values().filter_map(|track| track.contest.as_ref());
+        let at = contests.map(|contest| contest.right_since.map_or(contest.next, |since| since + WINDOW)).min()?;
+        Some(at.saturating_duration_since(now).max(Duration::from_secs(1)))
     }
 
     fn track(&self, call: &Call, path: &str) -> Option<&Track> {
@@ -287,6 +287,7 @@ mod tests {
         assert_eq!(house.foreign(MINUTE), None);
         assert_eq!(house.foreign(MINUTE), Some(Reason::Contested));
         assert_eq!((house.writes.len(), house.lifetime), (3, 3600));
+        assert_eq!(house.tracker.due(house.now), Some(WINDOW), "it may be over then");
 
         assert_eq!(house.foreign(MINUTE), Some(Reason::Contested));
         assert_eq!((house.writes.len(), house.lifetime), (3, 60), "left as it is");

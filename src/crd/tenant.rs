@@ -144,7 +144,7 @@ pub enum NamespaceFrom {
 pub struct DriftDetection {
     /// `Log` (default): read the tenant's log for changes (needs the scope read:logs), and sweep now and then. `Sweep`:
     /// only list the objects every `sweepInterval`. `Off` (in YAML `"Off"`, with quotes, since kubectl takes the bare word
-    /// for a boolean): only at start, and when a resource changes or is forced.
+    /// for a boolean): only at start, after `suspend`, and when a resource changes or is forced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<DriftMode>,
     /// How often the tenant's log is read, in mode `Log`, such as `15s`. At least `1s`. Default: `15s`.

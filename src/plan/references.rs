@@ -29,6 +29,16 @@ pub enum Need {
     Output(String),
 }
 
+impl Need {
+    /// The name of the Secret that is needed, if it is one.
+    pub fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Secret { name, .. } | Self::GeneratedPassword { name, .. } | Self::Output(name) => Some(name),
+            Self::Api(_) | Self::Connection(_) => None,
+        }
+    }
+}
+
 /// The values of all [`Need`]s.
 #[derive(Clone, Debug, Default)]
 pub struct References {

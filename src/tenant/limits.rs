@@ -221,7 +221,7 @@ impl Bucket {
         }
         self.fill(share, now);
         match self.pace {
-            Pace::Limited { tokens, .. } => Some(tokens),
+            Pace::Limited { tokens, .. } => Some(tokens.max(0.0)),
             Pace::Unknown | Pace::Unlimited => None,
         }
     }

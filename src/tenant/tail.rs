@@ -96,11 +96,6 @@ impl Tail {
         self.searching_since.is_some()
     }
 
-    /// For how long it has not been read.
-    pub fn silent_for(&self) -> Duration {
-        self.heard.elapsed()
-    }
-
     /// Moves the start to the tenant's clock, which is so far ahead of ours: were ours ahead, the log would be read in the tenant's
     /// future, where nothing ever is.
     fn set_clock(&mut self, ahead: Option<SignedDuration>) {
@@ -198,13 +193,13 @@ impl Tenant {
         tidings.needs_sweep |= now.duration_since(tail.heard) > LONGEST_OUTAGE;
         tidings.needs_sweep |= std::mem::take(&mut tail.met_unreadable);
         tail.heard = now;
-        self.vitals.heard(Some(tidings.lag));
+        self.vitals.heard(tidings.lag);
         Ok(tidings)
     }
 
-    /// Nobody reads the log any more.
-    pub fn stop_listening(&self) {
-        self.vitals.heard(None);
+    /// Whether somebody reads the log now and then, so that it tells something that it was not read.
+    pub fn follows_log(&self, is_followed: bool) {
+        self.vitals.follows_log(is_followed);
     }
 
     async fn read_log(&self, tail: &mut Tail, changes: &mut Vec<Change>) -> Result<Tidings, Error> {

@@ -2,7 +2,7 @@
 
 use super::gate::Gate;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -11,8 +11,18 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct Vitals {
     gate: Arc<Gate>,
-    /// When the log was read last, while it is followed, and how far behind its end that stopped.
-    heard: Mutex<Option<(Instant, Duration)>>,
+    /// While the log is followed.
+    heard: Mutex<Option<Heard>>,
+}
+
+/// How well the log is known.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    /// When it was read last, or began to be followed.
+    at: Instant,
+    /// How far behind its end that stopped.
+    behind: Duration,
+    is_read: bool,
 }
 
 impl Vitals {
@@ -30,16 +40,31 @@ impl Vitals {
         self.gate.levels()
     }
 
-    /// How old what the log told is: since it was read last, and how far behind its end that stopped. `None` while nobody reads it.
+    /// How old what the log told is: since it was read last, or began to be followed, and how far behind its end that stopped.
+    /// `None` while nobody follows it.
     pub fn lag(&self) -> Option<Duration> {
-        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.map(|(at, behind)| at.elapsed() + behind)
+        let heard = *self.state();
+        heard.map(|heard| heard.at.elapsed() + heard.behind)
     }
 
-    /// The log was read; `None`: nobody follows it any more.
-    pub(super) fn heard(&self, behind: Option<Duration>) {
-        let now = behind.map(|behind| (Instant::now(), behind));
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    /// Whether the log was read to a point no longer ago than that.
+    pub fn has_heard_within(&self, limit: Duration) -> bool {
+        self.state().is_some_and(|heard| heard.is_read && heard.at.elapsed() + heard.behind < limit)
+    }
+
+    /// The log was read.
+    pub(super) fn heard(&self, behind: Duration) {
+        *self.state() = Some(Heard { at: Instant::now(), behind, is_read: true });
+    }
+
+    pub(super) fn follows_log(&self, is_followed: bool) {
+        let mut heard = self.state();
+        let unread = Heard { at: Instant::now(), behind: Duration::ZERO, is_read: false };
+        *heard = is_followed.then(|| heard.unwrap_or(unread));
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<Heard>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,12 +76,18 @@ mod tests {
     async fn what_the_log_told_grows_old_until_it_is_read_again() {
         let vitals = Vitals::new(Gate::new());
         assert_eq!(vitals.lag(), None);
-        vitals.heard(Some(Duration::from_secs(5)));
+        vitals.follows_log(true);
+        assert!(!vitals.has_heard_within(Duration::from_secs(60)), "it is to be read yet");
+        tokio::time::advance(Duration::from_secs(90)).await;
+        vitals.follows_log(true);
+        assert_eq!(vitals.lag(), Some(Duration::from_secs(90)), "it was never read");
+        vitals.heard(Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(15)).await;
         assert_eq!(vitals.lag(), Some(Duration::from_secs(20)));
-        vitals.heard(Some(Duration::ZERO));
+        assert!(vitals.has_heard_within(Duration::from_secs(21)) && !vitals.has_heard_within(Duration::from_secs(20)));
+        vitals.heard(Duration::ZERO);
         assert_eq!(vitals.lag(), Some(Duration::ZERO));
-        vitals.heard(None);
+        vitals.follows_log(false);
         assert_eq!(vitals.lag(), None);
     }
 }
