@@ -80,7 +80,7 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K>, context: Arc<Context<K>>)
         pass.context.memory.failed(&pass.owner.uid, is_trouble)
     };
     let options = &pass.shared().options;
-    let resync = if is_done { options.resync * SETTLED } else { options.resync };
+    let resync = if is_done { options.resync.saturating_mul(SETTLED) } else { options.resync };
     let wait = asked_wait.unwrap_or_else(|| retry_after(outcome.reason, failures, resync, options.watch_secrets));
     let correction = pass.context.memory.tracked(&pass.owner.uid, |tracker| tracker.due(Instant::now()));
     let wait = [pass.due_in, correction.filter(|_| is_done)].into_iter().flatten().fold(wait, Duration::min);
