@@ -148,6 +148,6 @@ mod tests {
         within(retry_after(Reason::CredentialsInvalid, 0, resync, true), 60, 60);
         within(retry_after(Reason::TenantUnavailable, 40, resync, true), 300, 300);
         within(retry_after(Reason::AlreadyExists, 0, resync, true), 69_000, 86_400);
-        within(retry_after(Reason::ReferenceNotFound, 0, resync, true), 480, 600);
+        within(retry_after(Reason::Available, 0, resync, true), 480, 600);
     }
 }
