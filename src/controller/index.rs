@@ -4,7 +4,7 @@
 use super::{kind::Kind, stores::Stores};
 use crate::{
     crd::{Auth0Api, Auth0Connection, Auth0User},
-    plan::{Managed, Need},
+    plan::Managed,
 };
 use kube::runtime::{reflector::ObjectRef, watcher::Event};
 use std::{
@@ -63,13 +63,7 @@ impl<K: Kind> Index<K> {
         if !is_gone {
             keys.push(self.hasher.hash_one(Key::Rough(&object.spec().rough_key(&owner))));
             for need in object.spec().needs(&owner) {
-                let (kind, name) = match &need {
-                    Need::Api(name) => ("Auth0Api", name),
-                    Need::Connection(name) => ("Auth0Connection", name),
-                    Need::Secret { name, .. } | Need::GeneratedPassword { name, .. } | Need::Output(name) => {
-                        ("Secret", name)
-                    }
-                };
+                let (kind, name) = need.referred();
                 keys.push(self.hasher.hash_one(Key::Reference(kind, &owner.namespace, name)));
             }
             keys.sort_unstable();

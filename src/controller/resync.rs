@@ -54,6 +54,7 @@ fn add_referred<K: Kind>(shared: &Shared, secrets: &mut BTreeSet<Key>) {
     for object in K::store(&shared.stores).state() {
         let owner = object.owner("");
         let needs = object.spec().needs(&owner);
-        secrets.extend(needs.iter().filter_map(Need::secret).map(|name| (owner.namespace.clone(), name.to_owned())));
+        let names = needs.iter().map(Need::referred).filter(|(kind, _)| *kind == "Secret").map(|(_, name)| name);
+        secrets.extend(names.map(|name| (owner.namespace.clone(), name.to_owned())));
     }
 }

@@ -30,11 +30,12 @@ pub enum Need {
 }
 
 impl Need {
-    /// The name of the Secret that is needed, if it is one.
-    pub fn secret(&self) -> Option<&str> {
+    /// Kind and name of the object that is needed.
+    pub fn referred(&self) -> (&'static str, &str) {
         match self {
-            Self::Secret { name, .. } | Self::GeneratedPassword { name, .. } | Self::Output(name) => Some(name),
-            Self::Api(_) | Self::Connection(_) => None,
+            Self::Api(name) => ("Auth0Api", name),
+            Self::Connection(name) => ("Auth0Connection", name),
+            Self::Secret { name, .. } | Self::GeneratedPassword { name, .. } | Self::Output(name) => ("Secret", name),
         }
     }
 }
