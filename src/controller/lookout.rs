@@ -92,15 +92,18 @@ impl Lookout {
     async fn follow_log(&self) {
         let mut tail = Tail::new(Timestamp::now());
         let mut detection = self.detection.clone();
-        let mut failures = 0_u32;
+        let (mut failures, mut was_suspended) = (0_u32, false);
         loop {
             let Detection { is_suspended, mode, interval, .. } = *detection.borrow_and_update();
-            if is_suspended {
-                // Everything is looked at when it goes on, as at start.
+            if std::mem::replace(&mut was_suspended, is_suspended) && !is_suspended {
+                // Everything is looked at now, as at start.
                 tail = Tail::new(Timestamp::now());
             }
             if let Some(connected) = self.connected.upgrade() {
-                connected.tenant.follows_log(mode == DriftMode::Log && !self.lacks_log.load(Ordering::Relaxed));
+                connected
+                    .tenant
+                    .vitals()
+                    .follows_log(mode == DriftMode::Log && !self.lacks_log.load(Ordering::Relaxed));
             }
             tokio::select! {
                 changed = detection.changed() => match changed {
@@ -128,7 +131,6 @@ impl Lookout {
                     }
                 }
                 Err(Error::ScopeMissing(_)) => {
-                    connected.tenant.follows_log(false);
                     if !self.lacks_log.swap(true, Ordering::Relaxed) {
                         self.sweep_asked.notify_one();
                     }

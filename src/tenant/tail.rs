@@ -197,11 +197,6 @@ impl Tenant {
         Ok(tidings)
     }
 
-    /// Whether somebody reads the log now and then, so that it tells something that it was not read.
-    pub fn follows_log(&self, is_followed: bool) {
-        self.vitals.follows_log(is_followed);
-    }
-
     async fn read_log(&self, tail: &mut Tail, changes: &mut Vec<Change>) -> Result<Tidings, Error> {
         let mut tidings = Tidings::default();
         tail.set_clock(self.transport.ahead());

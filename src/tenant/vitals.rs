@@ -57,7 +57,8 @@ impl Vitals {
         *self.state() = Some(Heard { at: Instant::now(), behind, is_read: true });
     }
 
-    pub(super) fn follows_log(&self, is_followed: bool) {
+    /// Whether somebody reads the log now and then, so that it tells something that it was not read.
+    pub fn follows_log(&self, is_followed: bool) {
         let mut heard = self.state();
         let unread = Heard { at: Instant::now(), behind: Duration::ZERO, is_read: false };
         *heard = is_followed.then(|| heard.unwrap_or(unread));
