@@ -176,9 +176,9 @@ async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0T
         .tenants
         .get(tenant)
         .filter(|connected| connected.credentials == credentials && *connected.tenant.facts() == facts);
-    let is_new = at_hand.is_none();
+    let (is_new, label) = (at_hand.is_none(), format!("{namespace}/{name}"));
     let connected = at_hand.unwrap_or_else(|| {
-        let observer = shared.metrics.clone().of_tenant(format!("{namespace}/{name}"));
+        let observer = shared.metrics.clone().of_tenant(label.clone());
         let tenant = Tenant::new(facts, credentials.clone(), shared.http.clone(), observer);
         Arc::new(Connected::new(tenant, credentials, Detection::of(spec)))
     });
@@ -192,7 +192,7 @@ async fn connect(shared: &Arc<Shared>, tenant: &Auth0Tenant, status: &mut Auth0T
     let scopes = connected.tenant.scopes().await?;
     // The old client serves until here, where the new credentials are proven.
     if is_new {
-        shared.metrics.follow(format!("{namespace}/{name}"), connected.tenant.vitals());
+        shared.metrics.follow(label, connected.tenant.vitals());
         lookout::start(shared, tenant, &connected);
         shared.tenants.insert(tenant, connected, |uid| exists::<Auth0Tenant>(shared, uid));
         shared.waker.dependants_of(&namespace, &name);
